@@ -1,0 +1,44 @@
+# The first run of any target makes its environment; nothing but Python, git and make is needed beforehand.
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := Scripts
+else
+BIN := bin
+endif
+VENV := .venv
+REFERENCE := .venv-reference
+RUN := $(VENV)/$(BIN)/python
+
+.PHONY: demo test lint reference bench clean
+
+demo: $(VENV)/.complete
+	$(RUN) -m coder_lsp demo
+
+test: lint
+	$(RUN) -m pytest -m "not reference"
+
+lint: $(VENV)/.complete
+	$(RUN) -m ruff format --check .
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(VENV)/$(BIN)/lint-imports
+
+# torch and transformers live in an environment of their own, so that no hidden import of them can pass elsewhere.
+reference: $(REFERENCE)/.complete
+	$(REFERENCE)/$(BIN)/python -m pytest -m reference
+
+bench: $(REFERENCE)/.complete
+	$(REFERENCE)/$(BIN)/python -m bench exactness --json bench/results/exactness.json
+
+$(VENV)/.complete: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --editable ".[cpu,dev]"
+	@$(PYTHON) -c "open('$@', 'w').close()"
+
+$(REFERENCE)/.complete: pyproject.toml
+	$(PYTHON) -m venv $(REFERENCE)
+	$(REFERENCE)/$(BIN)/python -m pip install --quiet --editable ".[cpu,reference]"
+	@$(PYTHON) -c "open('$@', 'w').close()"
+
+clean:
+	$(PYTHON) -c "import shutil; [shutil.rmtree(p, ignore_errors=True) for p in ('$(VENV)', '$(REFERENCE)')]"

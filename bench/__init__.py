@@ -1,0 +1,1 @@
+"""Measurements; they import what they need and nothing imports them."""

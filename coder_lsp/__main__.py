@@ -1,0 +1,5 @@
+"""``python -m coder_lsp``."""
+
+from coder_lsp.cli import main
+
+main()

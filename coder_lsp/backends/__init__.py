@@ -1,0 +1,1 @@
+"""Who writes a completion: the model inside, or answers written beforehand."""

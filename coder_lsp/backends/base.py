@@ -1,0 +1,50 @@
+"""What a backend is asked, and what it must be able to do."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from coder_lsp.cancellation import CancellationToken
+from coder_lsp.document import DocumentSnapshot
+from coder_lsp.generation import GenerationChunk, GenerationOptions
+from coder_lsp.snippet import Snippet
+
+
+@dataclass(frozen=True, slots=True)
+class FimRequest:
+    """Fill in the middle of a document at its cursor; ``snippets`` are in a stable order."""
+
+    snapshot: DocumentSnapshot
+    options: GenerationOptions
+    snippets: tuple[Snippet, ...] = ()
+
+
+class Backend(Protocol):
+    """Writes completions. All methods are called from one and the same thread."""
+
+    @property
+    def model(self) -> str:
+        """The model's name, as it is shown to the user."""
+        ...
+
+    def stream(
+        self, request: FimRequest, cancellation: CancellationToken
+    ) -> Iterator[GenerationChunk]:
+        """Yield the middle piece by piece; the last chunk alone has a ``finish_reason``.
+
+        A cancelled generation ends with ``finish_reason="cancelled"`` instead of raising. Who
+        has seen enough closes the iterator. Raises ``BackendError`` or ``EngineError``.
+        """
+        ...
+
+    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> None:
+        """Compute ahead what ``stream`` would need first; harmless to interrupt."""
+        ...
+
+    def forget(self, uri: str) -> None:
+        """Free what is kept for a document that was closed; unknown ones do no harm."""
+        ...
+
+    def stats(self) -> Mapping[str, int | float | str]:
+        """Return counters for people to read, such as cached tokens and bytes."""
+        ...

@@ -1,0 +1,1 @@
+"""Recent answers; answers again when the user types through one."""

@@ -1,0 +1,1 @@
+"""Runs the exported model: the only package that imports ONNX Runtime."""

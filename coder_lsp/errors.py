@@ -1,0 +1,47 @@
+"""Every exception that coder-lsp raises on purpose.
+
+::
+
+    CoderError
+    ├── SettingsError          a setting has a value that cannot be used
+    ├── DocumentError          a document is unknown, not text, or a position is not in it
+    ├── ModelFolderError       a model folder is missing, damaged or of another version
+    ├── EngineError            the model cannot be run
+    │   └── RuntimeMissing     ONNX Runtime is not installed
+    ├── BackendError           a backend could not answer
+    └── Cancelled              the work was cancelled; nothing is wrong
+
+A message says what was expected, what was found and what to do next.
+"""
+
+
+class CoderError(Exception):
+    """The root of the tree."""
+
+
+class SettingsError(CoderError):
+    """A setting has a value that cannot be used."""
+
+
+class DocumentError(CoderError):
+    """A document is unknown, is not text, or a position is not in it."""
+
+
+class ModelFolderError(CoderError):
+    """A model folder is missing, damaged or of a version that this program does not read."""
+
+
+class EngineError(CoderError):
+    """The model cannot be run."""
+
+
+class RuntimeMissing(EngineError):
+    """ONNX Runtime is not installed."""
+
+
+class BackendError(CoderError):
+    """A backend could not answer."""
+
+
+class Cancelled(CoderError):
+    """The work was cancelled; nothing is wrong."""

@@ -1,0 +1,46 @@
+"""What is asked of a generation, and what comes out of it, piece by piece."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+FinishReason = Literal["stop", "length", "cancelled"]
+"""``stop``: the model or a stop string ended it; ``length``: a limit on tokens did."""
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationOptions:
+    """How to generate. ``temperature`` 0 is greedy; ``top_p`` and ``seed`` matter only above 0."""
+
+    max_new_tokens: int = 64
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+    stop_strings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationUsage:
+    """Counts of tokens so far; ``num_cached_tokens`` of the prompt were not computed anew."""
+
+    num_prompt_tokens: int = 0
+    num_cached_tokens: int = 0
+    num_generated_tokens: int = 0
+
+    @property
+    def num_new_tokens(self) -> int:
+        """Prompt tokens that had to be computed."""
+        return self.num_prompt_tokens - self.num_cached_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationChunk:
+    """A piece of text as it is generated; only whole characters, ``text`` may be empty.
+
+    ``logprobs`` holds the natural logarithm of the probability of each token generated since the
+    last chunk. ``finish_reason`` is set on the last chunk only. ``usage`` counts up to here.
+    """
+
+    text: str
+    logprobs: tuple[float, ...] = ()
+    finish_reason: FinishReason | None = None
+    usage: GenerationUsage = GenerationUsage()

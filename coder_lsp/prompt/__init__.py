@@ -1,0 +1,1 @@
+"""From prefix, suffix and snippets to the token ids of a prompt."""

@@ -1,0 +1,1 @@
+"""All mutable state of the server."""
