@@ -44,7 +44,7 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class CacheLayout:
-    """``latent``: a tensor ``[capacity, width]`` a layer, named ``past.{i}`` and ``present.{i}``."""
+    """``latent``: one ``[capacity, width]`` tensor a layer, ``past.{i}`` and ``present.{i}``."""
 
     kind: Literal["latent"]
     num_layers: int
