@@ -1,0 +1,35 @@
+"""Options that several subcommands share: they start from the default settings and change some."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, TypeVar, cast, get_args
+
+import click
+
+from coder_lsp.settings import BackendName, Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_MODEL = click.option(
+    "--model", default="", metavar="DIR", help="A model folder instead of the embedded model."
+)
+_BACKEND = click.option(
+    "--backend",
+    type=click.Choice(get_args(BackendName)),
+    default=None,
+    help="Who completes: the model inside (local), or a script.",
+)
+_SCRIPT = click.option(
+    "--script", default="", metavar="FILE", help="JSON from which the scripted backend answers."
+)
+
+
+def backend_options(command: Command) -> Command:
+    """Give a command ``--model``, ``--backend`` and ``--script``."""
+    return cast("Command", _MODEL(_BACKEND(_SCRIPT(command))))
+
+
+def backend_settings(model: str, backend: BackendName | None, script: str) -> Settings:
+    """Return the default settings with these changes; ``--script`` alone implies its backend."""
+    chosen: BackendName = backend or ("scripted" if script else "local")
+    return dataclasses.replace(Settings(), model=model, backend=chosen, script=script)

@@ -1,0 +1,59 @@
+"""``coder-lsp serve``: the language server, as an editor starts it."""
+
+import dataclasses
+from typing import get_args
+
+import click
+
+from coder_lsp.cli.options import backend_options, backend_settings
+from coder_lsp.server.app import serve_stdio, serve_tcp
+from coder_lsp.settings import BackendName, LogLevel
+
+_HIGHEST_PORT = 65535
+
+
+class _Address(click.ParamType):
+    """``HOST:PORT``; an IPv6 host may stand in brackets."""
+
+    name = "HOST:PORT"
+
+    def convert(
+        self,
+        value: str | tuple[str, int],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        host, _, port = value.rpartition(":")
+        if not host or not port.isascii() or not port.isdigit() or int(port) > _HIGHEST_PORT:
+            self.fail(f"expected HOST:PORT such as 127.0.0.1:2087, found {value!r}", param, ctx)
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+@click.command("serve")
+@click.option("--tcp", type=_Address(), help="Listen here instead of on stdio; for debugging.")
+@click.option(
+    "--log-level",
+    type=click.Choice(get_args(LogLevel)),
+    default="warning",
+    show_default=True,
+    help="How much goes to the log on standard error.",
+)
+@backend_options
+def command(
+    tcp: tuple[str, int] | None,
+    log_level: LogLevel,
+    model: str,
+    backend: BackendName | None,
+    script: str,
+) -> None:
+    """Speak the Language Server Protocol on stdin and stdout.
+
+    The options are only where the settings start from: what the editor sends wins.
+    """
+    settings = dataclasses.replace(backend_settings(model, backend, script), log_level=log_level)
+    if tcp is None:
+        serve_stdio(settings)
+    else:
+        serve_tcp(settings, *tcp)
