@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, TypeVar, get_args
 
 import click
 
@@ -26,7 +26,7 @@ _SCRIPT = click.option(
 
 def backend_options(command: Command) -> Command:
     """Give a command ``--model``, ``--backend`` and ``--script``."""
-    return cast("Command", _MODEL(_BACKEND(_SCRIPT(command))))
+    return _MODEL(_BACKEND(_SCRIPT(command)))
 
 
 def backend_settings(model: str, backend: BackendName | None, script: str) -> Settings:

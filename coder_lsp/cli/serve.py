@@ -12,27 +12,26 @@ from coder_lsp.settings import BackendName, LogLevel
 _HIGHEST_PORT = 65535
 
 
-class _Address(click.ParamType):
-    """``HOST:PORT``; an IPv6 host may stand in brackets."""
-
-    name = "HOST:PORT"
-
-    def convert(
-        self,
-        value: str | tuple[str, int],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[str, int]:
-        if isinstance(value, tuple):
-            return value
-        host, _, port = value.rpartition(":")
-        if not host or not port.isascii() or not port.isdigit() or int(port) > _HIGHEST_PORT:
-            self.fail(f"expected HOST:PORT such as 127.0.0.1:2087, found {value!r}", param, ctx)
-        return host.removeprefix("[").removesuffix("]"), int(port)
+def _parse_address(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[str, int] | None:
+    """Parse ``HOST:PORT`` as click's callback; an IPv6 host may stand in brackets."""
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > _HIGHEST_PORT:
+        expected = "expected HOST:PORT such as 127.0.0.1:2087"
+        raise click.BadParameter(f"{expected}; found {value!r}", ctx, param)
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 @click.command("serve")
-@click.option("--tcp", type=_Address(), help="Listen here instead of on stdio; for debugging.")
+@click.option(
+    "--tcp",
+    metavar="HOST:PORT",
+    callback=_parse_address,
+    help="Listen here instead of on stdio; for debugging.",
+)
 @click.option(
     "--log-level",
     type=click.Choice(get_args(LogLevel)),

@@ -1,0 +1,23 @@
+"""Which backend the settings ask for."""
+
+from pathlib import Path
+
+from coder_lsp.backends.base import Backend
+from coder_lsp.settings import Settings
+
+# ONNX Runtime takes a second to import; who only answers `initialize` must not wait for it.
+# ruff: noqa: PLC0415
+
+
+def create_backend(settings: Settings) -> Backend:
+    """Create the backend of ``settings``; loading a model takes a while.
+
+    Raises ``ModelFolderError``, ``EngineError`` or ``BackendError``.
+    """
+    if settings.backend == "scripted":
+        from coder_lsp.backends.scripted import ScriptedBackend
+
+        return ScriptedBackend.load(Path(settings.script))
+    from coder_lsp.backends.local import LocalBackend
+
+    return LocalBackend.load(settings)
