@@ -1,0 +1,146 @@
+"""The local model: prompts in, text out piece by piece, with a KV cache for every document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from coder_lsp.engine.decode import decode, prefill
+from coder_lsp.engine.detokenizer import Detokenizer
+from coder_lsp.engine.model_runner import ModelRunner
+from coder_lsp.engine.prefix_cache import PrefixCache, PrefixCacheStats
+from coder_lsp.engine.runtime import choose_num_threads
+from coder_lsp.engine.sampler import Sampler
+from coder_lsp.engine.stop import StopStrings
+from coder_lsp.errors import Cancelled, EngineError
+from coder_lsp.generation import (
+    FinishReason,
+    GenerationChunk,
+    GenerationOptions,
+    GenerationUsage,
+)
+from coder_lsp.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from coder_lsp.cancellation import CancellationToken
+    from coder_lsp.engine.kv_cache import KVCache
+    from coder_lsp.engine.sampler import SampledToken
+    from coder_lsp.model_folder import Manifest, ModelFolder
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """``num_threads`` 0 chooses by the machine; ``cache_bytes`` is the budget of all KV caches."""
+
+    num_threads: int = 0
+    cache_bytes: int = 512 << 20
+
+
+class Engine:
+    """Owns the ``InferenceSession`` and the caches; called from one thread only, so no lock."""
+
+    def __init__(self, folder: ModelFolder, options: EngineOptions) -> None:
+        """Check the files and load them. Raises ``ModelFolderError`` and ``EngineError``."""
+        folder.verify_files()
+        self._manifest = folder.manifest
+        self._tokenizer = Tokenizer(folder.tokenizer_path)
+        self._runner = ModelRunner(folder, choose_num_threads(options.num_threads))
+        self._prefix_cache = PrefixCache(self._runner.create_cache, options.cache_bytes)
+
+    @property
+    def manifest(self) -> Manifest:
+        """What is known of the model."""
+        return self._manifest
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer."""
+        return self._tokenizer
+
+    def generate(
+        self,
+        sequence_id: str,
+        prompt_ids: Sequence[int],
+        options: GenerationOptions,
+        cancellation: CancellationToken,
+    ) -> Iterator[GenerationChunk]:
+        """Yield text after ``prompt_ids``, a chunk for each token.
+
+        ``sequence_id`` names the cached sequence, one for each document, that the prompt goes on
+        from and that will hold it. Cancelled, the last chunk says so. Raises ``EngineError``.
+        """
+        token_ids = list(prompt_ids)
+        self._check_length(token_ids, options)
+        capacity = len(token_ids) + options.max_new_tokens
+        cache = self._prefix_cache.take(sequence_id, token_ids, capacity)
+        usage = GenerationUsage(len(token_ids), cache.offset)
+        tokens = self._tokens(cache, token_ids, options, cancellation)
+        yield from self._chunks(tokens, usage, options)
+
+    def prepare(
+        self, sequence_id: str, prompt_ids: Sequence[int], cancellation: CancellationToken
+    ) -> None:
+        """Compute a prompt ahead; what was computed before a cancellation stays."""
+        token_ids = list(prompt_ids)
+        self._check_length(token_ids, GenerationOptions(max_new_tokens=1))
+        cache = self._prefix_cache.take(sequence_id, token_ids, len(token_ids))
+        try:
+            prefill(self._runner, cache, token_ids, cancellation)
+        except Cancelled:
+            return
+
+    def forget(self, sequence_id: str) -> None:
+        """Free a sequence; an unknown one does no harm."""
+        self._prefix_cache.forget(sequence_id)
+
+    def stats(self) -> PrefixCacheStats:
+        """Return what the caches hold now."""
+        return self._prefix_cache.stats()
+
+    def _tokens(
+        self,
+        cache: KVCache,
+        token_ids: Sequence[int],
+        options: GenerationOptions,
+        cancellation: CancellationToken,
+    ) -> Iterator[SampledToken]:
+        logits = prefill(self._runner, cache, token_ids, cancellation)
+        yield from decode(self._runner, cache, logits, self._sampler(options), cancellation)
+
+    def _sampler(self, options: GenerationOptions) -> Sampler:
+        fim = self._manifest.fim
+        # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
+        banned = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end)
+        return Sampler(options, banned, self._manifest.num_generable_ids)
+
+    def _chunks(
+        self, tokens: Iterator[SampledToken], usage: GenerationUsage, options: GenerationOptions
+    ) -> Iterator[GenerationChunk]:
+        """Turn tokens into chunks, and end them at EOS, a stop string, the limit or a cancel."""
+        detokenizer, stop = Detokenizer(self._tokenizer), StopStrings(options.stop_strings)
+        reason: FinishReason = "length"
+        try:
+            for token in islice(tokens, options.max_new_tokens):
+                usage = replace(usage, num_generated_tokens=usage.num_generated_tokens + 1)
+                if token.token_id == self._manifest.fim.eos:
+                    yield GenerationChunk(stop.flush(), (token.logprob,), "stop", usage)
+                    return
+                result = stop.add(detokenizer.add(token.token_id))
+                if result.is_stopped:
+                    yield GenerationChunk(result.text, (token.logprob,), "stop", usage)
+                    return
+                yield GenerationChunk(result.text, (token.logprob,), usage=usage)
+        except Cancelled:
+            reason = "cancelled"
+        yield GenerationChunk(stop.flush(), finish_reason=reason, usage=usage)
+
+    def _check_length(self, token_ids: Sequence[int], options: GenerationOptions) -> None:
+        needed, limit = len(token_ids) + options.max_new_tokens, self._manifest.context_length
+        if not token_ids or needed > limit:
+            raise EngineError(
+                f"A prompt of {len(token_ids)} tokens and a completion of {options.max_new_tokens} "
+                f"should fit into the model's {limit}; lower contextTokens or maxNewTokens."
+            )

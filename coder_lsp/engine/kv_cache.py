@@ -1,0 +1,101 @@
+"""The KV cache of one sequence: what the model remembers of the tokens it has read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from coder_lsp.engine.runtime import load_onnxruntime
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from coder_lsp.model_folder import CacheLayout
+
+CAPACITY_STEP = 256
+
+
+class KVCache:
+    """One ``[capacity, width]`` buffer for each layer; the first ``offset`` rows are valid.
+
+    Each buffer is bound as past and as present, so a run writes its rows in place. Dropping rows
+    is arithmetic: whatever lies beyond ``offset`` is never read and will be overwritten.
+    """
+
+    def __init__(self, session: Any, layout: CacheLayout, capacity: int) -> None:
+        self._session = session
+        self._layout = layout
+        self._token_ids: list[int] = []
+        self._allocate(_round_up(capacity))
+
+    @property
+    def offset(self) -> int:
+        """Number of tokens held."""
+        return len(self._token_ids)
+
+    @property
+    def token_ids(self) -> Sequence[int]:
+        """The tokens held, in order."""
+        return self._token_ids
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory taken, valid rows or not."""
+        return sum(buffer.nbytes for buffer in self._buffers)
+
+    @property
+    def binding(self) -> Any:
+        """The ``IOBinding`` with past and present of all layers bound."""
+        return self._binding
+
+    def append(self, token_ids: Sequence[int]) -> None:
+        """Take over the rows that a run has just written from ``offset`` on."""
+        self._token_ids.extend(token_ids)
+
+    def trim(self, num_tokens: int) -> None:
+        """Drop the last ``num_tokens`` tokens."""
+        if num_tokens > 0:
+            del self._token_ids[-num_tokens:]
+
+    def fork(self, num_tokens: int, capacity: int) -> KVCache:
+        """Return a cache of its own with a copy of the first ``num_tokens`` rows."""
+        other = KVCache(self._session, self._layout, max(capacity, num_tokens))
+        for source, target in zip(self._buffers, other._buffers, strict=True):
+            target[:num_tokens] = source[:num_tokens]
+        other.append(self._token_ids[:num_tokens])
+        return other
+
+    def reserve(self, capacity: int) -> None:
+        """Make room for ``capacity`` tokens; the rows held stay."""
+        if capacity <= self._capacity:
+            return
+        old, offset = self._buffers, self.offset
+        self._allocate(_round_up(capacity))
+        for source, target in zip(old, self._buffers, strict=True):
+            target[:offset] = source[:offset]
+
+    def _allocate(self, capacity: int) -> None:
+        ort_value = load_onnxruntime().OrtValue
+        shape = (capacity, self._layout.width)
+        # Zeros rather than empty: rows beyond the offset are masked, but NaN × 0 is NaN.
+        self._buffers = [
+            np.zeros(shape, self._layout.dtype) for _ in range(self._layout.num_layers)
+        ]
+        self._capacity = capacity
+        self._binding = self._session.io_binding()
+        # On the CPU an OrtValue shares the array's memory; the binding does not keep it alive.
+        self._values = [ort_value.ortvalue_from_numpy(buffer) for buffer in self._buffers]
+        for i, value in enumerate(self._values):
+            self._binding.bind_ortvalue_input(f"past.{i}", value)
+            self._binding.bind_ortvalue_output(f"present.{i}", value)
+
+
+def _round_up(capacity: int) -> int:
+    return -(-max(capacity, 1) // CAPACITY_STEP) * CAPACITY_STEP
+
+
+def bytes_for(layout: CacheLayout, capacity: int) -> int:
+    """Return the bytes that a cache of this capacity takes."""
+    itemsize = np.dtype(layout.dtype).itemsize
+    return _round_up(capacity) * layout.width * layout.num_layers * itemsize

@@ -1,0 +1,72 @@
+"""ONNX Runtime itself: found, or missed with a remedy; asked what it can do; told to load."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from coder_lsp.errors import EngineError, RuntimeMissing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_REMEDY = (
+    "ONNX Runtime is not installed. Install it for the CPU with\n"
+    '    pip install "coder-lsp[cpu]"\n'
+    "or for an NVIDIA GPU with\n"
+    '    pip install "coder-lsp[cuda]"\n'
+    "but never both: the two packages overwrite each other."
+)
+
+
+def load_onnxruntime() -> Any:
+    """Import ONNX Runtime. Raises ``RuntimeMissing`` with the command that installs it."""
+    try:
+        import onnxruntime  # noqa: PLC0415 (takes 0.2 s, and its absence must be explained)
+    except ImportError as exc:
+        raise RuntimeMissing(f"{_REMEDY}\n({exc})") from exc
+    if not hasattr(onnxruntime, "InferenceSession"):  # pip left an empty folder behind
+        raise RuntimeMissing(_REMEDY)
+    return onnxruntime
+
+
+def runtime_version() -> str:
+    """Return ONNX Runtime's version. Raises ``RuntimeMissing``."""
+    return str(load_onnxruntime().__version__)
+
+
+def available_providers() -> tuple[str, ...]:
+    """Return the execution providers this build has, best first. Raises ``RuntimeMissing``."""
+    return tuple(load_onnxruntime().get_available_providers())
+
+
+def choose_num_threads(setting: int) -> int:
+    """Return the number of threads for a setting, where 0 means: choose by the machine.
+
+    Half of many logical processors: decoding waits for memory, which hyper-threads share, and the
+    editor needs the rest.
+    """
+    if setting > 0:
+        return setting
+    processors = os.cpu_count() or 1
+    return processors if processors <= 4 else min(processors // 2, 8)  # noqa: PLR2004
+
+
+def create_inference_session(graph_path: Path, num_threads: int) -> Any:
+    """Load a graph on the CPU. Raises ``RuntimeMissing`` and ``EngineError``."""
+    onnxruntime = load_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # A spinning thread pool takes the processor from the editor, and is slower when it is busy.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(
+            str(graph_path), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as exc:  # ONNX Runtime's exceptions have no common base
+        raise EngineError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot load {graph_path}: {exc}. "
+            "Export or install the model again."
+        ) from exc
