@@ -1,0 +1,101 @@
+"""``coder-lsp models``: which models are installed, sound or damaged."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import platformdirs
+
+from coder_lsp.errors import ModelFolderError
+from coder_lsp.model_folder import EMBEDDED_MODEL, ModelFolder
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """A place where a model should be: ``folder`` is None where ``error`` says what is wrong."""
+
+    path: Path
+    embedded: bool
+    folder: ModelFolder | None
+    error: str | None
+
+    @property
+    def name(self) -> str:
+        """The model's own name, or the folder's where the model cannot be read."""
+        return self.path.name if self.folder is None else self.folder.manifest.name
+
+
+@click.command("models")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def command(*, as_json: bool) -> None:
+    """List the installed models, each checked against its checksums."""
+    models = find_models()
+    if as_json:
+        click.echo(json.dumps([_as_json(model) for model in models], indent=2))
+        return
+    for model in models:
+        click.echo(_as_text(model))
+    click.echo(f"Model folders are looked for in {models_path()}.")
+
+
+def models_path() -> Path:
+    """Return the user's own folder of models; it need not exist."""
+    return platformdirs.user_data_path("coder-lsp", appauthor=False) / "models"
+
+
+def find_models() -> list[InstalledModel]:
+    """Return the embedded model, then the user's by name; a damaged one carries its error."""
+    home = models_path()
+    own = sorted(path for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
+    return [
+        read_model(EMBEDDED_MODEL, embedded=True),
+        *(read_model(path, embedded=False) for path in own),
+    ]
+
+
+def read_model(path: Path, *, embedded: bool) -> InstalledModel:
+    """Read a model folder and check every file's sha256; what is wrong becomes ``error``."""
+    try:
+        folder = ModelFolder.read(path)
+        folder.verify_files()
+    except ModelFolderError as exc:
+        return InstalledModel(path, embedded, None, str(exc))
+    return InstalledModel(path, embedded, folder, None)
+
+
+def _as_json(model: InstalledModel) -> dict[str, object]:
+    """Return the same keys for every model; what a damaged one does not tell is None."""
+    folder = model.folder
+    manifest = None if folder is None else folder.manifest
+    source = None if manifest is None else manifest.source
+    return {
+        "name": model.name,
+        "path": str(model.path),
+        "embedded": model.embedded,
+        "error": model.error,
+        "size_bytes": folder and folder.size,
+        "license": source and source.license,
+        "precision": manifest and manifest.precision,
+        "source": source and source.model,
+        "num_parameters": source and source.num_parameters,
+        "num_active_parameters": source and source.num_active_parameters,
+        "context_length": manifest and manifest.context_length,
+    }
+
+
+def _as_text(model: InstalledModel) -> str:
+    title = f"{model.name} (embedded)" if model.embedded else model.name
+    if model.folder is None:
+        return f"{title}: DAMAGED\n  where      {model.path}\n  error      {model.error}\n"
+    manifest = model.folder.manifest
+    source = manifest.source
+    return (
+        f"{title}\n"
+        f"  where      {model.path}\n"
+        f"  size       {model.folder.size / 1e6:.1f} MB\n"
+        f"  licence    {source.license}\n"
+        f"  precision  {manifest.precision}\n"
+        f"  source     {source.model}, {source.num_parameters / 1e6:.1f} million parameters, "
+        f"{source.num_active_parameters / 1e6:.1f} million active\n"
+    )

@@ -1,0 +1,1 @@
+"""Small source files in several languages, for ``coder-lsp demo`` to type into."""
