@@ -1,0 +1,191 @@
+"""Starts the real server as a child process and speaks to it over stdio, as an editor would.
+
+For the demonstration and for measurements; it shows nothing. A document is a snapshot that each
+change replaces by the next one. Positions are negotiated as UTF-32, which is what Python counts.
+"""
+
+import asyncio
+import contextlib
+import re
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lsprotocol import types
+from pygls.lsp.client import LanguageClient
+
+from coder_lsp import __version__
+from coder_lsp.document import DocumentSnapshot, line_start
+from coder_lsp.errors import BackendError
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_PATIENCE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class InlineCompletion:
+    """What an editor shows at the cursor, and how long the server took for it."""
+
+    ghost_text: str
+    answer_ms: float
+
+
+class ChildClient:
+    """A running server; ``start_child`` makes it and ends it."""
+
+    def __init__(self, client: LanguageClient) -> None:
+        self._client = client
+
+    def open(self, document: DocumentSnapshot) -> None:
+        """Open a document in the server."""
+        self._client.text_document_did_open(
+            types.DidOpenTextDocumentParams(
+                types.TextDocumentItem(
+                    uri=document.uri,
+                    language_id=document.language_id,
+                    version=document.version,
+                    text=document.text,
+                )
+            )
+        )
+
+    def type_text(self, document: DocumentSnapshot, text: str) -> DocumentSnapshot:
+        """Insert text at the cursor, and return the document as it is then."""
+        position = position_of(document)
+        typed = replace(
+            document,
+            version=document.version + 1,
+            text=document.prefix + text + document.suffix,
+            offset=document.offset + len(text),
+        )
+        self._client.text_document_did_change(
+            types.DidChangeTextDocumentParams(
+                types.VersionedTextDocumentIdentifier(uri=typed.uri, version=typed.version),
+                [
+                    types.TextDocumentContentChangePartial(
+                        range=types.Range(position, position), text=text
+                    )
+                ],
+            )
+        )
+        return typed
+
+    async def complete(self, document: DocumentSnapshot) -> InlineCompletion:
+        """Ask for what to show at the cursor; ``ghost_text`` is empty when there is nothing."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        answer = await self._client.text_document_inline_completion_async(
+            types.InlineCompletionParams(
+                context=types.InlineCompletionContext(
+                    trigger_kind=types.InlineCompletionTriggerKind.Automatic
+                ),
+                text_document=types.TextDocumentIdentifier(document.uri),
+                position=position_of(document),
+            )
+        )
+        answer_ms = 1000 * (loop.time() - started)
+        items = answer.items if isinstance(answer, types.InlineCompletionList) else answer
+        ghost = _ghost_text(items[0], document) if items else ""
+        return InlineCompletion(ghost, answer_ms)
+
+    def close(self, document: DocumentSnapshot) -> None:
+        """Close a document in the server."""
+        self._client.text_document_did_close(
+            types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(document.uri))
+        )
+
+    async def execute(self, command: str) -> Any:
+        """Run one of the server's commands without arguments, and return its answer."""
+        return await self._client.workspace_execute_command_async(
+            types.ExecuteCommandParams(command=command)
+        )
+
+
+@asynccontextmanager
+async def start_child(
+    arguments: Sequence[str], settings: Mapping[str, Any]
+) -> AsyncIterator[ChildClient]:
+    """Run ``coder-lsp serve ARGUMENTS`` while the block runs, and end it whatever happens.
+
+    ``settings`` are sent with ``initialize``. Raises ``BackendError`` with the end of the server's
+    log when the server ends by itself.
+    """
+    client = LanguageClient("coder-lsp-child", __version__)
+    client.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)(_accept_progress)
+    await client.start_io(sys.executable, "-m", "coder_lsp", "serve", *arguments)
+    process = client._server  # noqa: SLF001 (pygls tells of it nowhere else)
+    assert process is not None
+    log = asyncio.create_task(_read_log(process))
+    try:
+        await _initialize(client, settings)
+        yield ChildClient(client)
+    except RuntimeError as exc:  # what pygls raises from each request when the process has ended
+        if process.returncode is None:
+            raise
+        tail = "\n".join((await log)[-10:])
+        raise BackendError(
+            f"The server ended with status {process.returncode}. Its log ends with:\n{tail}"
+        ) from exc
+    finally:
+        await _end(client, process)
+        await log
+
+
+def position_of(document: DocumentSnapshot) -> types.Position:
+    """Return the cursor's LSP position, in UTF-32."""
+    start = line_start(document.text, document.offset)
+    line = len(_LINE_END.findall(document.text[:start]))
+    return types.Position(line, document.offset - start)
+
+
+def _ghost_text(item: types.InlineCompletionItem, document: DocumentSnapshot) -> str:
+    """Return what an item adds at the cursor: its text without what stands in its range already."""
+    text = item.insert_text if isinstance(item.insert_text, str) else item.insert_text.value
+    if item.range is None:
+        return text
+    start = line_start(document.text, document.offset) + item.range.start.character
+    return text.removeprefix(document.text[start : document.offset])
+
+
+async def _initialize(client: LanguageClient, settings: Mapping[str, Any]) -> None:
+    await client.initialize_async(
+        types.InitializeParams(
+            capabilities=types.ClientCapabilities(
+                general=types.GeneralClientCapabilities(
+                    position_encodings=[types.PositionEncodingKind.Utf32]
+                ),
+                text_document=types.TextDocumentClientCapabilities(
+                    inline_completion=types.InlineCompletionClientCapabilities()
+                ),
+                window=types.WindowClientCapabilities(work_done_progress=True),
+            ),
+            initialization_options=dict(settings),
+        )
+    )
+    client.initialized(types.InitializedParams())
+
+
+def _accept_progress(params: types.WorkDoneProgressCreateParams) -> None:
+    del params
+
+
+async def _read_log(process: asyncio.subprocess.Process) -> list[str]:
+    """Read the log to its end, lest a full pipe stop the server."""
+    assert process.stderr is not None
+    lines = [line async for line in process.stderr]
+    return [line.decode("utf-8", errors="replace").rstrip() for line in lines]
+
+
+async def _end(client: LanguageClient, process: asyncio.subprocess.Process) -> None:
+    """End the server politely, or kill it when that takes too long."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await client.shutdown_async(None)
+            client.exit(None)
+            await process.wait()
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    await client.stop()  # type: ignore[no-untyped-call]
