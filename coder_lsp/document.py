@@ -8,7 +8,7 @@ the encodings of LSP's positions are the business of ``server/`` alone.
 import re
 from dataclasses import dataclass
 
-_LINE_END = re.compile(r"\r\n|\n|\r")
+_CLOSING_TAIL = re.compile(r"""[\s)\]}>"'`;,:]*""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,23 @@ class DocumentSnapshot:
 
 def line_start(text: str, offset: int) -> int:
     """Return the offset at which the line of ``offset`` starts."""
-    return max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
+    newline = text.rfind("\n", 0, offset)
+    # Searched for only after the newline: most documents hold no other line end at all.
+    return max(newline, text.rfind("\r", newline + 1, offset)) + 1
 
 
 def line_end(text: str, offset: int) -> int:
     """Return the offset at which the line of ``offset`` ends, before its line end."""
-    match = _LINE_END.search(text, offset)
-    return len(text) if match is None else match.start()
+    newline = text.find("\n", offset)
+    end = len(text) if newline < 0 else newline
+    carriage_return = text.find("\r", offset, end)
+    return end if carriage_return < 0 else carriage_return
+
+
+def is_closing_tail(text: str) -> bool:
+    """Whether a text is nothing but closers, such as ``)``, ``"]``, ``);``, and blanks.
+
+    Editors insert closers by themselves while the user types, so right of the cursor such a text
+    says nothing about what is to come.
+    """
+    return _CLOSING_TAIL.fullmatch(text) is not None
