@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from coder_lsp.engine.sampler import Sampler
+from coder_lsp.generation import GenerationOptions
+
+
+def check_sample(logits, expected, *, banned=(), generable=None, **options):
+    row = np.array(logits, np.float32)
+    sampler = Sampler(GenerationOptions(seed=1, **options), banned, generable or len(row))
+
+    assert {sampler.sample(row.copy()).token_id for _ in range(200)} == expected
+
+
+def test_greedy_takes_the_highest():
+    check_sample([0, 3, 2], {1})
+
+
+def test_banned_tokens_are_never_generated():
+    check_sample([0, 9, 2], {2}, banned=[1])
+    check_sample([0, 9, 2], {0, 2}, banned=[1], temperature=5.0)
+
+
+def test_ids_that_are_not_generable_are_never_generated():
+    check_sample([0, 1, 9, 9], {1}, generable=2)
+
+
+def test_top_p_keeps_the_token_that_crosses_it():
+    even = np.log([0.5, 0.3, 0.2])
+
+    check_sample(even, {0}, temperature=1.0, top_p=0.4)
+    check_sample(even, {0, 1}, temperature=1.0, top_p=0.6)
+    check_sample(even, {0, 1, 2}, temperature=1.0, top_p=1.0)
+    check_sample(even, {0}, temperature=1.0, top_p=0.0)
+
+
+def test_logprob_is_that_of_the_distribution_without_banned_tokens():
+    row = np.log(np.array([0.25, 0.5, 0.25], np.float32))
+
+    token = Sampler(GenerationOptions(), [1], 3).sample(row)
+
+    assert token.logprob == pytest.approx(np.log(0.5), abs=1e-6)
+
+
+def test_a_seed_repeats_the_same_draws():
+    def draws(seed):
+        sampler = Sampler(GenerationOptions(temperature=1.0, seed=seed), [], 50)
+        return [sampler.sample(np.zeros(50, np.float32)).token_id for _ in range(20)]
+
+    assert draws(3) == draws(3)
+    assert draws(3) != draws(4)
