@@ -20,9 +20,6 @@ from coder_lsp.errors import ModelFolderError
 MANIFEST_NAME = "coder_lsp.json"
 FORMAT_VERSION = 1
 
-EMBEDDED_MODEL = Path(__file__).parent / "models" / "mini"
-"""The model that is used when nothing is configured."""
-
 
 @dataclass(frozen=True, slots=True)
 class Source:

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 import platformdirs
 
+from coder_lsp.backends.local import embedded_model_path
 from coder_lsp.errors import ModelFolderError
-from coder_lsp.model_folder import EMBEDDED_MODEL, ModelFolder
+from coder_lsp.model_folder import ModelFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def find_models() -> list[InstalledModel]:
     home = models_path()
     own = sorted(path for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
     return [
-        read_model(EMBEDDED_MODEL, embedded=True),
+        read_model(embedded_model_path(), embedded=True),
         *(read_model(path, embedded=False) for path in own),
     ]
 

@@ -10,7 +10,7 @@ from coder_lsp.settings import BackendName, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_MODEL = click.option(
+model_option = click.option(
     "--model", default="", metavar="DIR", help="A model folder instead of the embedded model."
 )
 _BACKEND = click.option(
@@ -26,7 +26,7 @@ _SCRIPT = click.option(
 
 def backend_options(command: Command) -> Command:
     """Give a command ``--model``, ``--backend`` and ``--script``."""
-    return _MODEL(_BACKEND(_SCRIPT(command)))
+    return model_option(_BACKEND(_SCRIPT(command)))
 
 
 def backend_settings(model: str, backend: BackendName | None, script: str) -> Settings:

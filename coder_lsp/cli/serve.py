@@ -40,7 +40,10 @@ def _parse_address(
     help="How much goes to the log on standard error.",
 )
 @backend_options
+@click.pass_context
 def command(
+    ctx: click.Context,
+    *,
     tcp: tuple[str, int] | None,
     log_level: LogLevel,
     model: str,
@@ -52,7 +55,4 @@ def command(
     The options are only where the settings start from: what the editor sends wins.
     """
     settings = dataclasses.replace(backend_settings(model, backend, script), log_level=log_level)
-    if tcp is None:
-        serve_stdio(settings)
-    else:
-        serve_tcp(settings, *tcp)
+    ctx.exit(serve_stdio(settings) if tcp is None else serve_tcp(settings, *tcp))

@@ -1,0 +1,153 @@
+"""``coder-lsp doctor``: whether everything that a completion needs is there and works."""
+
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from textwrap import indent
+
+import click
+
+from coder_lsp import __version__
+from coder_lsp.backends.create import create_backend
+from coder_lsp.backends.local import model_path
+from coder_lsp.cancellation import CancellationToken
+from coder_lsp.cli.options import backend_settings, model_option
+from coder_lsp.completer import Completion, CompletionRequest, complete
+from coder_lsp.document import DocumentSnapshot
+from coder_lsp.engine.runtime import available_providers, choose_num_threads, runtime_version
+from coder_lsp.errors import CoderError, ModelFolderError, RuntimeMissing
+from coder_lsp.generation import GenerationOptions
+from coder_lsp.model_folder import ModelFolder
+from coder_lsp.settings import Settings
+
+_CPU_PROVIDER = "CPUExecutionProvider"
+_REINSTALL = 'pip install --force-reinstall "coder-lsp[cpu]"'
+_REINSTALL_ONE = (
+    "The two overwrite each other. Run\n"
+    "    pip uninstall onnxruntime onnxruntime-gpu\n"
+    "and then one of\n"
+    '    pip install "coder-lsp[cpu]"\n'
+    '    pip install "coder-lsp[cuda]"'
+)
+_EXPORT_AGAIN = "Export the model again, or leave --model out for the embedded one."
+_SAMPLE = "def add(first, second):\n    return first"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at; ``remedy`` is empty where nothing is wrong."""
+
+    name: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
+@click.command("doctor")
+@model_option
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of the checks.")
+@click.pass_context
+def command(ctx: click.Context, *, model: str, as_json: bool) -> None:
+    """Check the installation; exit with status 1 and the remedy when something is broken."""
+    settings = backend_settings(model, "local", "")
+    checks: list[Check] = []
+    for check in examine(settings):
+        checks.append(check)
+        if not as_json:
+            click.echo(_as_text(check))
+    if as_json:
+        click.echo(json.dumps([asdict(check) for check in checks], indent=2))
+    if not all(check.ok for check in checks):
+        ctx.exit(1)
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Yield one check after the other, each as soon as it is known; none of them raises."""
+    yield Check("Python", ok=True, found=f"{platform.python_version()} on {platform.platform()}")
+    yield Check("coder-lsp", ok=True, found=__version__)
+    runtime = _check_runtime()
+    yield runtime
+    if runtime.ok:
+        yield _check_providers()
+    model = _check_model(settings)
+    yield model
+    num_threads = choose_num_threads(settings.threads)
+    yield Check("threads", ok=True, found=f"{num_threads} of {os.cpu_count()} processors")
+    if runtime.ok and model.ok:
+        yield _check_completion(settings)
+
+
+def _check_runtime() -> Check:
+    try:
+        version = runtime_version()
+    except RuntimeMissing as exc:
+        return Check("ONNX Runtime", ok=False, found="not installed", remedy=str(exc))
+    wheels = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
+    if len(wheels) > 1:
+        found = f"{version}; both onnxruntime and onnxruntime-gpu are installed"
+        return Check("ONNX Runtime", ok=False, found=found, remedy=_REINSTALL_ONE)
+    return Check("ONNX Runtime", ok=True, found=" from ".join([version, *wheels]))
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _check_providers() -> Check:
+    providers = available_providers()
+    found = f"found {', '.join(providers)}; this version of coder-lsp uses {_CPU_PROVIDER}"
+    if _CPU_PROVIDER not in providers:
+        return Check("providers", ok=False, found=found, remedy=_REINSTALL)
+    return Check("providers", ok=True, found=found)
+
+
+def _check_model(settings: Settings) -> Check:
+    path = model_path(settings.model)
+    try:
+        folder = ModelFolder.read(path)
+        folder.verify_files()
+    except ModelFolderError as exc:
+        remedy = _EXPORT_AGAIN if settings.model else _REINSTALL
+        return Check("model", ok=False, found=str(exc), remedy=remedy)
+    manifest = folder.manifest
+    found = (
+        f"{manifest.name}, {manifest.precision}, {folder.size / 1e6:.1f} MB, in {path}; "
+        "every sha256 is right"
+    )
+    return Check("model", ok=True, found=found)
+
+
+def _check_completion(settings: Settings) -> Check:
+    """Complete a line of Python with the same parts that the server uses."""
+    snapshot = DocumentSnapshot("untitled:doctor.py", 0, "python", _SAMPLE, len(_SAMPLE))
+    request = CompletionRequest(snapshot, GenerationOptions(settings.max_new_tokens))
+    try:
+        completion = complete(request, create_backend(settings), CancellationToken())
+    except CoderError as exc:
+        return Check("completion", ok=False, found=str(exc), remedy=_REINSTALL)
+    if completion.usage.num_generated_tokens == 0:
+        return Check("completion", ok=False, found="the model wrote nothing", remedy=_REINSTALL)
+    return Check("completion", ok=True, found=_describe(completion))
+
+
+def _describe(completion: Completion) -> str:
+    usage = completion.usage
+    shown = repr(completion.text) if completion.text else f"refused by {completion.refused_by}"
+    return (
+        f"{_SAMPLE.splitlines()[-1].strip()!r} → {shown} in {completion.total_ms:.0f} ms "
+        f"({completion.time_to_first_token_ms or 0:.0f} ms to the first token, "
+        f"{usage.num_prompt_tokens} prompt and {usage.num_generated_tokens} generated tokens)"
+    )
+
+
+def _as_text(check: Check) -> str:
+    mark = "ok   " if check.ok else "WRONG"
+    line = f"{mark} {check.name:14} {check.found}"
+    return line if check.ok else f"{line}\n{indent(check.remedy, ' ' * 6)}"
