@@ -1,7 +1,5 @@
 """Which backend the settings ask for."""
 
-from pathlib import Path
-
 from coder_lsp.backends.base import Backend
 from coder_lsp.settings import Settings
 
@@ -12,12 +10,12 @@ from coder_lsp.settings import Settings
 def create_backend(settings: Settings) -> Backend:
     """Create the backend of ``settings``; loading a model takes a while.
 
-    Raises ``ModelFolderError``, ``EngineError`` or ``BackendError``.
+    Raises ``SettingsError``, ``ModelFolderError``, ``EngineError`` or ``BackendError``.
     """
     if settings.backend == "scripted":
         from coder_lsp.backends.scripted import ScriptedBackend
 
-        return ScriptedBackend.load(Path(settings.script))
+        return ScriptedBackend.from_file(settings.script)
     from coder_lsp.backends.local import LocalBackend
 
     return LocalBackend.load(settings)

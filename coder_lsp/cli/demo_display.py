@@ -1,0 +1,87 @@
+"""How the demonstration is shown: drawn in a terminal, or in plain lines where there is none."""
+
+import json
+from dataclasses import dataclass
+from typing import Protocol
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.panel import Panel
+from rich.syntax import Syntax
+from rich.text import Text
+
+from coder_lsp.document import DocumentSnapshot
+
+_TAB_WIDTH = 4
+_LINES_BEFORE = 10
+_LINES_AFTER = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Keystroke:
+    """What was seen after one character: the document, the ghost text, and its figures."""
+
+    document: DocumentSnapshot
+    path: str
+    ghost_text: str
+    figures: str
+
+
+class Display(Protocol):
+    """Where the demonstration goes."""
+
+    def say(self, sentence: str) -> None:
+        """Tell what is going on."""
+        ...
+
+    def show(self, keystroke: Keystroke) -> None:
+        """Show the document after a keystroke."""
+        ...
+
+
+class PlainDisplay:
+    """One line for each keystroke, and one for each completion shown."""
+
+    def say(self, sentence: str) -> None:
+        """Print the sentence."""
+        click.echo(sentence)
+
+    def show(self, keystroke: Keystroke) -> None:
+        """Print the line up to the cursor with the figures, then the ghost text as JSON."""
+        typed = json.dumps(keystroke.document.line_prefix.strip(), ensure_ascii=False)
+        click.echo(f"typed: {typed} ({keystroke.figures})")
+        if keystroke.ghost_text:
+            click.echo(f"ghost: {json.dumps(keystroke.ghost_text)}")
+
+
+class TerminalDisplay:
+    """The code around the cursor with the ghost text in it, drawn anew at each keystroke."""
+
+    def __init__(self, console: Console, live: Live) -> None:
+        self._console = console
+        self._live = live
+
+    def say(self, sentence: str) -> None:
+        """Print the sentence above the code."""
+        self._console.print(sentence, style="bold", highlight=False)
+
+    def show(self, keystroke: Keystroke) -> None:
+        """Draw the code, and the figures below it."""
+        panel = Panel(draw_code(keystroke), title=keystroke.path, title_align="left")
+        figures = Text(keystroke.figures, style="cyan")
+        self._live.update(Group(panel, figures), refresh=True)
+
+
+def draw_code(keystroke: Keystroke) -> Text:
+    """Return the highlighted lines around the cursor with the ghost text, dim, in their midst."""
+    document = keystroke.document
+    before = document.prefix.split("\n")[-_LINES_BEFORE:]
+    after = document.suffix.split("\n")[:_LINES_AFTER]
+    # Pygments would expand the tabs itself, and the cursor would no longer be where we think.
+    prefix = "\n".join(before).expandtabs(_TAB_WIDTH)
+    suffix = "\n".join(after).expandtabs(_TAB_WIDTH)
+    code = Syntax("", document.language_id, theme="ansi_dark").highlight(prefix + suffix)
+    ghost = Text(keystroke.ghost_text.expandtabs(_TAB_WIDTH), style="dim italic")
+    cursor = Text("▏", style="bold")
+    return Text.assemble(code[: len(prefix)], cursor, ghost, code[len(prefix) :])
