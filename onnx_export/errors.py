@@ -1,0 +1,37 @@
+"""Every exception that the exporter raises on purpose.
+
+::
+
+    ExportError
+    ├── ConfigError          config.json or an option asks for something that is not supported
+    ├── CheckpointError      a tensor is missing, cut off or of another shape
+    ├── TokenizerError       tokenizer.json is missing or lacks a token that the manifest needs
+    ├── OutputError          the model folder cannot be written
+    └── ReferenceMissing     torch or transformers is not installed
+
+A message says what was expected, what was found and what to do next.
+"""
+
+
+class ExportError(Exception):
+    """The root of the tree."""
+
+
+class ConfigError(ExportError):
+    """``config.json`` or an option asks for something that is not supported."""
+
+
+class CheckpointError(ExportError):
+    """A tensor is missing, cut off or of another shape."""
+
+
+class TokenizerError(ExportError):
+    """``tokenizer.json`` is missing or lacks a token that the manifest needs."""
+
+
+class OutputError(ExportError):
+    """The model folder cannot be written."""
+
+
+class ReferenceMissing(ExportError):
+    """Torch or transformers is not installed."""

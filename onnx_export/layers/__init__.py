@@ -1,0 +1,1 @@
+"""The layers of a decoder, each as the nodes that compute it."""

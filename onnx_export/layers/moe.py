@@ -1,0 +1,149 @@
+"""Mixture of experts: a softmax gate in float32, the routed experts as one node, the shared experts.
+
+Routing is the plain softmax's greatest k, without renormalization, times ``routed_scaling_factor``.
+ONNX Runtime's QMoE on the CPU renormalizes whatever its attribute says unless it is given the
+weights themselves (``router_weights``), so it is given them.
+"""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from onnx_export.config import ModelConfig
+from onnx_export.graph_builder import MICROSOFT, GraphBuilder
+from onnx_export.layers.experts import ExpertWeights
+from onnx_export.layers.linear import INT8_ACTIVATIONS, linear
+from onnx_export.layers.mlp import gated_mlp
+from onnx_export.quantization import Quantization, QuantizationPlan
+
+
+def mixture_of_experts(
+    builder: GraphBuilder, config: ModelConfig, plan: QuantizationPlan, x: ir.Value
+) -> ir.Value:
+    """Return the sum of routed and shared experts for ``x`` ``[N, hidden]``."""
+    with builder.scope("mlp"):
+        logits = linear(builder, x, "gate", config.hidden_size, config.n_routed_experts, None)
+        with builder.scope("experts"):
+            experts = ExpertWeights.find(builder, config)
+            if plan.body is None:
+                routed = _routed(builder, config, experts, x, logits)
+            else:
+                routed = _routed_quantized(builder, config, experts, x, logits, plan.body)
+        shared = gated_mlp(
+            builder,
+            x,
+            "shared_experts",
+            config.hidden_size,
+            config.shared_intermediate_size,
+            plan.body,
+        )
+        return builder.op("Add", [routed, shared])
+
+
+def _routed(
+    builder: GraphBuilder,
+    config: ModelConfig,
+    experts: ExpertWeights,
+    x: ir.Value,
+    logits: ir.Value,
+) -> ir.Value:
+    gate_up = builder.lazy(
+        builder.path("gate_up_proj"), ir.DataType.FLOAT, experts.gate_up_shape, experts.gate_up
+    )
+    down = builder.lazy(
+        builder.path("down_proj"), ir.DataType.FLOAT, experts.down_shape, experts.down
+    )
+    mixed = builder.op(
+        "MoE", [x, logits, gate_up, None, down], _routing_attributes(config), MICROSOFT
+    )
+    return _scaled(builder, config, mixed)
+
+
+def _routed_quantized(
+    builder: GraphBuilder,
+    config: ModelConfig,
+    experts: ExpertWeights,
+    x: ir.Value,
+    logits: ir.Value,
+    quantization: Quantization,
+) -> ir.Value:
+    fitted = quantization.fitted_to(config.hidden_size, config.moe_intermediate_size)
+    gate_up, gate_up_scales = _quantized(
+        builder, "gate_up_proj", experts.gate_up_shape, experts.gate_up_of, fitted
+    )
+    down, down_scales = _quantized(
+        builder, "down_proj", experts.down_shape, experts.down_of, fitted
+    )
+    router_weights = _scaled(builder, config, builder.op("Softmax", [logits], {"axis": -1}))
+    unused = [None] * 7
+    return builder.op(
+        "QMoE",
+        [x, logits, gate_up, gate_up_scales, None, down, down_scales, *unused, router_weights],
+        {
+            **_routing_attributes(config),
+            "expert_weight_bits": fitted.bits,
+            "block_size": fitted.block_size,
+            "accuracy_level": INT8_ACTIVATIONS,
+            "weights_prepacked": 0,
+        },
+        MICROSOFT,
+    )
+
+
+def _routing_attributes(config: ModelConfig) -> dict[str, int | float | str]:
+    return {
+        "k": config.num_experts_per_tok,
+        "activation_type": "swiglu",
+        "swiglu_fusion": 1,
+        "activation_alpha": 1.0,
+        "activation_beta": 0.0,
+        "normalize_routing_weights": 0,
+    }
+
+
+def _scaled(builder: GraphBuilder, config: ModelConfig, x: ir.Value) -> ir.Value:
+    if config.routed_scaling_factor == 1.0:
+        return x
+    factor = builder.constant(np.array(config.routed_scaling_factor, np.float32))
+    return builder.op("Mul", [x, factor])
+
+
+def _quantized(
+    builder: GraphBuilder,
+    name: str,
+    shape: tuple[int, int, int],
+    read: Callable[[int], NDArray[np.float32]],
+    quantization: Quantization,
+) -> tuple[ir.Value, ir.Value]:
+    """Return integers ``[experts, rows, K * bits / 8]`` and scales ``[experts, rows, blocks]``."""
+    num_experts, rows, columns = shape
+    blocks = columns // quantization.block_size
+    integers = builder.lazy(
+        builder.path(f"{name}.quantized"),
+        ir.DataType.UINT8,
+        (num_experts, rows, blocks * quantization.block_bytes),
+        functools.partial(_quantize_each, num_experts, read, quantization),
+    )
+    scales = builder.lazy(
+        builder.path(f"{name}.scales"),
+        ir.DataType.FLOAT,
+        (num_experts, rows, blocks),
+        functools.partial(_scales_of_each, num_experts, read, quantization),
+    )
+    return integers, scales
+
+
+def _quantize_each(
+    num_experts: int, read: Callable[[int], NDArray[np.float32]], quantization: Quantization
+) -> NDArray[np.uint8]:
+    packed = [quantization.quantize(read(i)) for i in range(num_experts)]
+    return np.stack([each.reshape(each.shape[0], -1) for each in packed])
+
+
+def _scales_of_each(
+    num_experts: int, read: Callable[[int], NDArray[np.float32]], quantization: Quantization
+) -> NDArray[np.float32]:
+    return np.stack([quantization.scales(read(i)) for i in range(num_experts)])

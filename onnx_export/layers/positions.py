@@ -1,0 +1,80 @@
+"""What all layers share in one run: where its tokens stand and what they may see."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from onnx_export.config import ModelConfig
+from onnx_export.graph_builder import GraphBuilder
+from onnx_export.rope import attention_factor, inverse_frequencies
+
+# Far below any score, and still finite when it is added to one.
+_MASKED = np.float32(-1e30)
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """``cos`` and ``sin`` are ``[1, N, rope / 2]``, ``mask`` ``[N, total]``, ``rows`` ``[N, 1]``.
+
+    ``rows`` says where in the cache each token's row belongs; ``total_length`` ``[1]`` is the
+    number of rows that are valid afterwards.
+    """
+
+    cos: ir.Value
+    sin: ir.Value
+    mask: ir.Value
+    rows: ir.Value
+    total_length: ir.Value
+
+
+def positions(
+    builder: GraphBuilder, config: ModelConfig, position_ids: ir.Value, total_length: ir.Value
+) -> Positions:
+    """Return the rotation and the causal mask for ``position_ids`` ``[N]``.
+
+    Angles are computed from the positions instead of looked up, so that the graph knows no limit.
+    """
+    with builder.scope("positions"):
+        rows = builder.op("Unsqueeze", [position_ids, builder.integers(1)])
+        cos, sin = _rotation(builder, config, rows)
+        mask = _causal_mask(builder, rows, total_length)
+    return Positions(cos, sin, mask, rows, total_length)
+
+
+def rotate(
+    builder: GraphBuilder, x: ir.Value, num_heads: int, head_dim: int, where: Positions
+) -> ir.Value:
+    """Rotate ``x`` ``[N, heads * head_dim]`` by its positions; pairs are neighbours (2i, 2i + 1)."""
+    batch = builder.op("Reshape", [x, builder.integers(1, -1, num_heads * head_dim)])
+    rotated = builder.op(
+        "RotaryEmbedding",
+        [batch, where.cos, where.sin],
+        {"interleaved": 1, "num_heads": num_heads},
+    )
+    return builder.op("Reshape", [rotated, builder.integers(-1, num_heads, head_dim)])
+
+
+def _rotation(
+    builder: GraphBuilder, config: ModelConfig, rows: ir.Value
+) -> tuple[ir.Value, ir.Value]:
+    frequencies = builder.named_constant("rotary_emb.inv_freq", inverse_frequencies(config))
+    steps = builder.op("Cast", [rows], {"to": int(ir.DataType.FLOAT)})
+    angles = builder.op("Mul", [steps, frequencies])
+    batch = builder.op("Unsqueeze", [angles, builder.integers(0)])
+    cos, sin = builder.op("Cos", [batch]), builder.op("Sin", [batch])
+    factor = attention_factor(config)
+    if factor == 1.0:
+        return cos, sin
+    scale = builder.constant(np.array(factor, np.float32))
+    return builder.op("Mul", [cos, scale]), builder.op("Mul", [sin, scale])
+
+
+def _causal_mask(builder: GraphBuilder, rows: ir.Value, total_length: ir.Value) -> ir.Value:
+    """Return 0 where a token may look and a very negative number in its future."""
+    zero, one = builder.constant(np.array(0, np.int64)), builder.constant(np.array(1, np.int64))
+    end = builder.op("Squeeze", [total_length, builder.integers(0)])
+    columns = builder.op("Range", [zero, end, one])
+    visible = builder.op("LessOrEqual", [columns, rows])
+    open_value = builder.constant(np.array(0, np.float32))
+    return builder.op("Where", [visible, open_value, builder.constant(np.array(_MASKED))])

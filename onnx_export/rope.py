@@ -1,0 +1,65 @@
+"""Rotary position embeddings and the softmax scale, with YaRN folded in.
+
+Follows transformers 5.23 (``modeling_rope_utils._compute_yarn_parameters`` and
+``yarn_apply_mscale`` of DeepSeek-V2). Everything is computed once, at export; no length is baked in.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnx_export.config import ModelConfig, YarnConfig
+
+
+def inverse_frequencies(config: ModelConfig) -> NDArray[np.float32]:
+    """Return the angle that a step of one position adds, for each pair; ``[rope dim / 2]``."""
+    dim = config.qk_rope_head_dim
+    exponents = np.arange(0, dim, 2, dtype=np.float32) / np.float32(dim)
+    frequencies = np.float32(config.rope_theta) ** exponents
+    extrapolated = np.float32(1.0) / frequencies
+    if config.yarn is None:
+        return extrapolated
+    interpolated = np.float32(1.0) / (np.float32(config.yarn.factor) * frequencies)
+    keep = np.float32(1.0) - _interpolation_ramp(config.yarn, dim, config.rope_theta)
+    return interpolated * (np.float32(1.0) - keep) + extrapolated * keep
+
+
+def attention_factor(config: ModelConfig) -> float:
+    """Return what cos and sin are multiplied by; 1.0 for Lite, whose two mscales are equal."""
+    yarn = config.yarn
+    if yarn is None:
+        return 1.0
+    if yarn.attention_factor is not None:
+        return yarn.attention_factor
+    if yarn.mscale and yarn.mscale_all_dim:
+        return _mscale(yarn.factor, yarn.mscale) / _mscale(yarn.factor, yarn.mscale_all_dim)
+    return _mscale(yarn.factor, 1.0)
+
+
+def softmax_scale(config: ModelConfig) -> float:
+    """Return the factor on attention scores; the head's width is that before absorption."""
+    scale = (config.qk_nope_head_dim + config.qk_rope_head_dim) ** -0.5
+    if config.yarn is None or not config.yarn.mscale_all_dim:
+        return scale
+    # transformers 4 forgets this square and is wrong for Lite.
+    return scale * _mscale(config.yarn.factor, config.yarn.mscale_all_dim) ** 2
+
+
+def _mscale(factor: float, mscale: float) -> float:
+    return 1.0 if factor <= 1 else 0.1 * mscale * math.log(factor) + 1.0
+
+
+def _interpolation_ramp(yarn: YarnConfig, dim: int, theta: float) -> NDArray[np.float32]:
+    """Return 0 where a pair turns fast and is left alone, 1 where it is slowed; between, a ramp."""
+
+    def pair_turning(num_rotations: float) -> float:
+        length = yarn.original_max_position_embeddings
+        return dim * math.log(length / (num_rotations * 2 * math.pi)) / (2 * math.log(theta))
+
+    low = float(max(math.floor(pair_turning(yarn.beta_fast)), 0))
+    high = float(min(math.ceil(pair_turning(yarn.beta_slow)), dim - 1))
+    if low == high:
+        high += 0.001
+    ramp = (np.arange(dim // 2, dtype=np.float32) - np.float32(low)) / np.float32(high - low)
+    return np.clip(ramp, 0, 1).astype(np.float32)
