@@ -1,0 +1,176 @@
+"""The embedded model behind the anchored prompt: what a keystroke costs, counted in tokens."""
+
+import threading
+
+import pytest
+
+from coder_lsp.backends.base import FimRequest
+from coder_lsp.backends.local import LocalBackend
+from coder_lsp.cancellation import CancellationToken
+from coder_lsp.generation import GenerationOptions
+from coder_lsp.settings import Settings
+from tests.support.snapshots import snapshot_of
+
+FILE = '''import json
+
+
+def read(path):
+    """Read a file of JSON."""
+    with open(path) as file:
+        return json.load(file)
+
+
+def write(path, value):
+    ‸
+
+
+def main():
+    value = read("a.json")
+    write("b.json", value)
+'''
+
+
+@pytest.fixture(scope="module")
+def backend():
+    return LocalBackend.load(Settings(threads=2))
+
+
+@pytest.fixture(autouse=True)
+def empty(backend):
+    yield
+    for uri in ("file:///a.py", "file:///b.py", "file:///c.py"):
+        backend.forget(uri)
+
+
+def complete(backend, text, uri="file:///a.py", cancellation=None, **options):
+    options.setdefault("max_new_tokens", 8)
+    request = FimRequest(snapshot_of(text, uri), GenerationOptions(**options))
+    return list(backend.stream(request, cancellation or CancellationToken()))
+
+
+def check_num_new(backend, text, most, uri="file:///a.py"):
+    usage = complete(backend, text, uri)[-1].usage
+
+    assert usage.num_prompt_tokens > 60
+    assert usage.num_new_tokens <= most
+
+
+def test_a_second_identical_request_computes_one_token(backend):
+    complete(backend, FILE)
+
+    check_num_new(backend, FILE, most=1)
+
+
+def test_typing_on_computes_what_was_typed(backend):
+    complete(backend, FILE)
+
+    for typed in ("w", "wi", "wit", "with", "with ", "with o", "with"):
+        check_num_new(backend, FILE.replace("‸", f"{typed}‸"), most=2)
+
+
+def test_closers_of_the_editor_cost_nothing(backend):
+    complete(backend, FILE.replace("‸", "f‸"))
+
+    check_num_new(backend, FILE.replace("‸", "f(‸)"), most=1)
+
+
+def test_a_stranger_takes_nothing_of_a_document_that_shares_only_bos(backend):
+    complete(backend, FILE)
+    usage = complete(backend, "x = [1,‸]\n" * 1, "file:///b.py")[-1].usage
+
+    assert usage.num_cached_tokens == 0
+
+
+def test_a_copy_of_a_document_takes_what_it_shares(backend):
+    complete(backend, FILE)
+
+    check_num_new(backend, FILE, most=1, uri="file:///b.py")
+    check_num_new(backend, FILE, most=1)
+
+
+def test_forgetting_frees(backend):
+    complete(backend, FILE)
+    complete(backend, FILE, "file:///b.py")
+    assert backend.stats()["num_sequences"] == 2
+
+    backend.forget("file:///a.py")
+    backend.forget("file:///b.py")
+
+    assert backend.stats()["num_sequences"] == 0
+    assert backend.stats()["num_bytes"] == 0
+
+
+def test_preparing_ahead_leaves_one_token(backend):
+    request = FimRequest(snapshot_of(FILE), GenerationOptions())
+    backend.prepare(request, CancellationToken())
+
+    check_num_new(backend, FILE, most=1)
+
+
+def check_cancelled(chunks):
+    assert [chunk.finish_reason for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
+    assert chunks[-1].finish_reason == "cancelled"
+
+
+def test_cancelled_before_it_starts(backend):
+    token = CancellationToken()
+    token.cancel()
+
+    check_cancelled(complete(backend, FILE, cancellation=token))
+
+
+def test_cancelled_while_it_decodes(backend):
+    token = CancellationToken()
+    request = FimRequest(snapshot_of(FILE), GenerationOptions(max_new_tokens=500))
+    chunks = []
+    for chunk in backend.stream(request, token):
+        chunks.append(chunk)
+        if len(chunks) == 3:
+            token.cancel()
+
+    check_cancelled(chunks)
+    assert len(chunks) == 4
+
+
+def test_cancelled_in_the_middle_of_the_graph(backend):
+    """From another thread, while a long prompt is computed; what was computed until then stays."""
+    token = CancellationToken()
+    text = "".join(f"value_{i} = {i}\n" for i in range(2000)) + "‸"
+    timer = threading.Timer(0.05, token.cancel)
+    timer.start()
+
+    check_cancelled(complete(backend, text, cancellation=token))
+    timer.join()
+
+    assert complete(backend, text)[-1].finish_reason != "cancelled"
+
+
+def test_the_limit_and_the_counts(backend):
+    chunks = complete(backend, FILE, max_new_tokens=4)
+    usage = chunks[-1].usage
+
+    assert usage.num_generated_tokens <= 4
+    assert sum(len(chunk.logprobs) for chunk in chunks) == usage.num_generated_tokens
+    assert all(logprob <= 0 for chunk in chunks for logprob in chunk.logprobs)
+    assert {chunk.usage.num_prompt_tokens for chunk in chunks} == {usage.num_prompt_tokens}
+
+
+def test_stop_strings_end_the_text(backend):
+    whole = "".join(c.text for c in complete(backend, FILE, max_new_tokens=30))
+    stop = whole[5:8]
+
+    chunks = complete(backend, FILE, max_new_tokens=30, stop_strings=(stop,))
+
+    assert "".join(chunk.text for chunk in chunks) == whole[: whole.index(stop)]
+    assert chunks[-1].finish_reason == "stop"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["‸", "a\r\nb‸\r\nc\r\n", "x" * 200_000 + "‸" + "y" * 200_000, "<｜fim▁hole｜>‸<｜fim▁end｜>"],
+    ids=["empty", "crlf", "minified", "literal FIM tokens"],
+)
+def test_unusual_documents_are_completed(backend, text):
+    chunks = complete(backend, text, "file:///c.py")
+
+    assert chunks[-1].finish_reason in ("stop", "length")

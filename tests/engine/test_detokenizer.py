@@ -1,0 +1,39 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coder_lsp.backends.local import embedded_model_path
+from coder_lsp.engine.detokenizer import Detokenizer
+from coder_lsp.model_folder import ModelFolder
+from coder_lsp.tokenizer import Tokenizer
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return Tokenizer(ModelFolder.read(embedded_model_path()).tokenizer_path)
+
+
+def check_pieces(tokenizer, text):
+    detokenizer = Detokenizer(tokenizer)
+    pieces = [detokenizer.add(i) for i in tokenizer.encode(text)]
+
+    assert "".join(pieces) == text
+    assert not any("�" in piece for piece in pieces if "�" not in text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "def f():\n    return 1\n", "naïve 日本語 👩‍👩‍👧 e\u0301", "\t\r\n\f\x85"]
+)
+def test_pieces_are_whole_characters(tokenizer, text):
+    check_pieces(tokenizer, text)
+
+
+@given(text=st.text(max_size=60))
+def test_any_text_survives(tokenizer, text):
+    check_pieces(tokenizer, text)
+
+
+def test_bytes_that_are_no_character_are_replaced(tokenizer):
+    lone = next(i for i in range(tokenizer.vocab_size) if tokenizer.token_bytes(i) == b"\x80")
+
+    assert Detokenizer(tokenizer).add(lone) == "�"

@@ -1,0 +1,64 @@
+import json
+
+import pytest
+
+from coder_lsp.backends.local import embedded_model_path
+from coder_lsp.errors import ModelFolderError
+from coder_lsp.model_folder import ModelFolder
+from coder_lsp.tokenizer import Tokenizer
+
+FIM_NAMES = ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", "<｜begin▁of▁sentence｜>")
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return Tokenizer(ModelFolder.read(embedded_model_path()).tokenizer_path)
+
+
+@pytest.mark.parametrize("name", FIM_NAMES)
+def test_a_literal_fim_token_is_just_text(tokenizer, name):
+    token_ids = tokenizer.encode(f"a {name} b")
+
+    assert tokenizer.token_id(name) is not None
+    assert tokenizer.token_id(name) not in token_ids
+    assert tokenizer.decode(token_ids) == f"a {name} b"
+
+
+def test_a_newline_is_a_token_of_its_own(tokenizer):
+    (newline,) = tokenizer.encode("\n")
+
+    assert tokenizer.encode("\n\n\n") == [newline] * 3
+    assert tokenizer.encode("a\n  b").count(newline) == 1
+
+
+def test_unknown_names_have_no_id(tokenizer):
+    assert tokenizer.token_id("<|fim_begin|>") is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"\xff\xfe", b'{"decoder": null}', b'{"decoder": {"type": "ByteLevel"}}'],
+)
+def test_what_is_no_tokenizer_is_refused_with_its_path(tmp_path, content):
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(content)
+
+    with pytest.raises(ModelFolderError, match=r"tokenizer\.json"):
+        Tokenizer(path)
+
+
+def test_a_missing_tokenizer_is_refused(tmp_path):
+    with pytest.raises(ModelFolderError, match="again"):
+        Tokenizer(tmp_path / "tokenizer.json")
+
+
+def test_letters_among_the_added_tokens_stay_letters(tokenizer, tmp_path):
+    """DeepSeek-Coder v1 lists thirteen letters such as ü as added tokens."""
+    source = ModelFolder.read(embedded_model_path()).tokenizer_path
+    document = json.loads(source.read_text(encoding="utf-8"))
+    document["added_tokens"].append({**document["added_tokens"][-1], "id": 8192, "content": "ü"})
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+    assert Tokenizer(path).encode("für") == tokenizer.encode("für")
+    assert Tokenizer(path).vocab_size == 8193
