@@ -1,1 +1,1 @@
-"""From raw text to what is worth showing."""
+"""Rules that turn the model's text into something worth showing, or refuse it by name."""
