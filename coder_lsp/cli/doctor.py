@@ -33,6 +33,7 @@ _REINSTALL_ONE = (
     '    pip install "coder-lsp[cuda]"'
 )
 _EXPORT_AGAIN = "Export the model again, or leave --model out for the embedded one."
+_SAMPLE_TOKENS = 16
 _SAMPLE = "def add(first, second):\n    return first"
 
 
@@ -127,7 +128,7 @@ def _check_model(settings: Settings) -> Check:
 def _check_completion(settings: Settings) -> Check:
     """Complete a line of Python with the same parts that the server uses."""
     snapshot = DocumentSnapshot("untitled:doctor.py", 0, "python", _SAMPLE, len(_SAMPLE))
-    request = CompletionRequest(snapshot, GenerationOptions(settings.max_new_tokens))
+    request = CompletionRequest(snapshot, GenerationOptions(_SAMPLE_TOKENS))
     try:
         completion = complete(request, create_backend(settings), CancellationToken())
     except CoderError as exc:

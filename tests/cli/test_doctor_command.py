@@ -1,0 +1,66 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+from coder_lsp import __version__
+from coder_lsp.backends.local import embedded_model_path
+
+
+def test_a_sound_installation_passes_with_a_test_completion(coder_lsp):
+    result = coder_lsp("doctor", "--json")
+    checks = {check["name"]: check for check in json.loads(result.stdout)}
+
+    assert result.exit_code == 0
+    assert all(check["ok"] for check in checks.values())
+    assert list(checks) == [
+        "Python", "coder-lsp", "ONNX Runtime", "providers", "model", "threads", "completion",
+    ]  # fmt: skip
+    assert checks["coder-lsp"]["found"] == __version__
+    assert "CPUExecutionProvider" in checks["providers"]["found"]
+    assert " ms" in checks["completion"]["found"]
+
+
+def test_a_damaged_model_is_named_with_a_remedy(coder_lsp, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(embedded_model_path(), folder)
+    (folder / "tokenizer.json").write_text("{}")
+    result = coder_lsp("doctor", "--model", folder)
+
+    assert result.exit_code == 1
+    assert "WRONG model" in result.stdout
+    assert "tokenizer.json should have" in result.stdout
+    assert "Export the model again" in result.stdout
+
+
+def run_without_onnxruntime(tmp_path, *arguments):
+    """Run the command in a process that finds an onnxruntime which cannot be imported."""
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('no such module')\n")
+    return subprocess.run(
+        [sys.executable, "-m", "coder_lsp", *arguments],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_missing_onnx_runtime_is_named_with_the_commands_that_install_it(tmp_path):
+    result = run_without_onnxruntime(tmp_path, "doctor")
+
+    assert result.returncode == 1
+    assert "WRONG ONNX Runtime" in result.stdout
+    assert 'pip install "coder-lsp[cpu]"' in result.stdout
+    assert 'pip install "coder-lsp[cuda]"' in result.stdout
+    assert "completion" not in result.stdout
+
+
+def test_completing_without_onnx_runtime_names_them_too(tmp_path):
+    source = tmp_path / "a.py"
+    source.write_text("x = ")
+    result = run_without_onnxruntime(tmp_path, "complete", f"{source}:1:5")
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert 'pip install "coder-lsp[cpu]"' in result.stderr
+    assert "Traceback" not in result.stderr
