@@ -1,0 +1,72 @@
+"""What import-linter and ruff do not look at."""
+
+import ast
+import dataclasses
+import typing
+from pathlib import Path
+
+import pytest
+
+from coder_lsp.settings import Settings, setting_key
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted(
+    path
+    for package in ("coder_lsp", "onnx_export", "bench", "training")
+    for path in (ROOT / package).rglob("*.py")
+)
+MOST_LINES = 400
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_modules_are_short_and_say_what_they_are_for(path):
+    source = path.read_text(encoding="utf-8")
+
+    assert len(source.splitlines()) <= MOST_LINES
+    assert ast.get_docstring(ast.parse(source))
+
+
+def test_the_readme_lists_the_settings_as_they_are():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    before, after = "tests/test_architecture.py -->\n\n", "\n<!-- end of settings -->"
+    found = readme.partition(before)[2].partition(after)[0]
+
+    assert found == settings_table()
+
+
+def settings_table():
+    """Return the table of all settings in Markdown; paste it into the README when it differs."""
+    hints = typing.get_type_hints(Settings)
+    rows = ["| setting | values | default | meaning |", "|---|---|---|---|"]
+    for field in dataclasses.fields(Settings):
+        values = values_of(hints[field.name], field.metadata["least"])
+        default = show(field.default)
+        rows.append(
+            f"| `{setting_key(field.name)}` | {values} | {default} | {field.metadata['doc']} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def values_of(kind, least):
+    if typing.get_origin(kind) is typing.Literal:
+        return ", ".join(f"`{choice}`" for choice in typing.get_args(kind))
+    return {bool: "`true`, `false`", int: f"whole number from {least}", str: "text"}[kind]
+
+
+def show(default):
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    return f"`{default}`" if default != "" else "empty"
+
+
+def test_each_extra_that_the_readme_names_exists():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+    for extra in ("cpu", "cuda", "export"):
+        assert f"coder-lsp[{extra}]" in readme
+        assert f"\n{extra} = [" in project
