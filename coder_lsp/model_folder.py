@@ -175,6 +175,9 @@ def _parse(path: Path) -> Manifest:
             "Export the model with this version, or update coder-lsp."
         )
     manifest: Manifest = _structure(document, Manifest, str(path))
+    for name in manifest.files:
+        if name in {".", ".."} or "/" in name or "\\" in name:
+            raise ModelFolderError(f"{path}: {name!r} in 'files' is not the name of a file in it.")
     for name in (manifest.graph, manifest.tokenizer):
         if name not in manifest.files:
             raise ModelFolderError(f"{path}: {name!r} is not listed in 'files'. {_AGAIN}")

@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from coder_lsp.cancellation import CancellationToken
     from coder_lsp.generation import GenerationChunk
     from coder_lsp.prompt.anchor import Anchor
+    from coder_lsp.prompt.build import Prompt
     from coder_lsp.settings import Settings
 
 
 class LocalBackend:
     """Owns the anchors: for each document where its prompt's fixed part ends."""
 
-    def __init__(self, engine: Engine, context_tokens: int) -> None:
+    def __init__(self, engine: Engine, context_tokens: int, *, is_healing: bool = True) -> None:
         self._engine = engine
+        self._is_healing = is_healing
         self._context_tokens = min(context_tokens, engine.manifest.context_length)
         self._encoder = LineEncoder(engine.tokenizer)
         self._anchors: dict[str, Anchor] = {}
@@ -48,13 +50,18 @@ class LocalBackend:
         self, request: FimRequest, cancellation: CancellationToken
     ) -> Iterator[GenerationChunk]:
         """Generate after the anchored prompt; see ``Backend.stream``."""
-        prompt_ids = self._prompt_ids(request)
-        uri = request.snapshot.uri
-        return self._engine.generate(uri, prompt_ids, request.options, cancellation)
+        prompt = self._prompt(request)
+        return self._engine.generate(
+            request.snapshot.uri,
+            prompt.token_ids,
+            request.options,
+            cancellation,
+            prompt.healed.encode(),
+        )
 
     def prepare(self, request: FimRequest, cancellation: CancellationToken) -> None:
         """Compute the prompt ahead; see ``Backend.prepare``."""
-        self._engine.prepare(request.snapshot.uri, self._prompt_ids(request), cancellation)
+        self._engine.prepare(request.snapshot.uri, self._prompt(request).token_ids, cancellation)
 
     def forget(self, uri: str) -> None:
         """Free a closed document's anchor and KV cache."""
@@ -65,7 +72,7 @@ class LocalBackend:
         """Return what the caches hold."""
         return {"model": self.model, **asdict(self._engine.stats())}
 
-    def _prompt_ids(self, request: FimRequest) -> tuple[int, ...]:
+    def _prompt(self, request: FimRequest) -> Prompt:
         snapshot = request.snapshot
         prompt = build_prompt(
             snapshot,
@@ -73,9 +80,10 @@ class LocalBackend:
             self._engine.manifest.fim,
             TokenBudget.share(self._context_tokens, request.options.max_new_tokens),
             self._anchors.get(snapshot.uri),
+            is_healing=self._is_healing,
         )
         self._anchors[snapshot.uri] = prompt.anchor
-        return prompt.token_ids
+        return prompt
 
 
 def embedded_model_path() -> Path:

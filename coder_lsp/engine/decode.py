@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from coder_lsp.cancellation import CancellationToken
+    from coder_lsp.engine.forced_text import ForcedText
     from coder_lsp.engine.kv_cache import KVCache
     from coder_lsp.engine.model_runner import ModelRunner
     from coder_lsp.engine.sampler import SampledToken, Sampler
@@ -43,14 +44,16 @@ def decode(
     cache: KVCache,
     logits: Logits,
     sampler: Sampler,
+    forced: ForcedText,
     cancellation: CancellationToken,
 ) -> Iterator[SampledToken]:
-    """Yield tokens without end, the first one from ``logits``.
+    """Yield tokens without end, the first ones as ``forced`` demands.
 
     A token is run only when the one after it is wanted: the consumer stops by not asking. Raises
     ``Cancelled``.
     """
     while True:
-        token = sampler.sample(logits)
+        token = sampler.sample(logits, forced.allowed_ids())
+        forced.advance(token.token_id)
         yield token
         logits = runner.run(cache, [token.token_id], cancellation)[-1]

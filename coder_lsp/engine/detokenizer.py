@@ -10,13 +10,20 @@ if TYPE_CHECKING:
 
 
 class Detokenizer:
-    """Holds back the bytes of an unfinished character until its last token comes."""
+    """Holds back the bytes of an unfinished character until its last token comes.
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    The first ``num_skipped_bytes`` are left out: the user has typed them already.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, num_skipped_bytes: int = 0) -> None:
         self._tokenizer = tokenizer
+        self._num_skipped_bytes = num_skipped_bytes
         # "replace" turns bytes that can be no character into U+FFFD rather than failing.
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
     def add(self, token_id: int) -> str:
         """Return the text that this token completes, which may be empty."""
-        return self._decoder.decode(self._tokenizer.token_bytes(token_id))
+        text = self._tokenizer.token_bytes(token_id)
+        shown = text[self._num_skipped_bytes :]
+        self._num_skipped_bytes -= len(text) - len(shown)
+        return self._decoder.decode(shown)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from coder_lsp.engine.decode import decode, prefill
 from coder_lsp.engine.detokenizer import Detokenizer
+from coder_lsp.engine.forced_text import ForcedText, Vocabulary
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.prefix_cache import PrefixCache, PrefixCacheStats
 from coder_lsp.engine.runtime import choose_num_threads
@@ -49,6 +50,12 @@ class Engine:
         self._tokenizer = Tokenizer(folder.tokenizer_path)
         self._runner = ModelRunner(folder, choose_num_threads(options.num_threads))
         self._prefix_cache = PrefixCache(self._runner.create_cache, options.cache_bytes)
+        fim = folder.manifest.fim
+        # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
+        self._template_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end)
+        never_text = {*self._template_ids, fim.eos}
+        text_ids = (i for i in range(folder.manifest.num_generable_ids) if i not in never_text)
+        self._vocabulary = Vocabulary(self._tokenizer, text_ids)
 
     @property
     def manifest(self) -> Manifest:
@@ -66,19 +73,23 @@ class Engine:
         prompt_ids: Sequence[int],
         options: GenerationOptions,
         cancellation: CancellationToken,
+        forced: bytes = b"",
     ) -> Iterator[GenerationChunk]:
         """Yield text after ``prompt_ids``, a chunk for each token.
 
-        ``sequence_id`` names the cached sequence, one for each document, that the prompt goes on
-        from and that will hold it. Cancelled, the last chunk says so. Raises ``EngineError``.
+        ``forced`` (UTF-8) is what the generated text must begin with; it is not part of the
+        chunks' text, but its tokens count as generated. ``sequence_id`` names the cached sequence,
+        one for each document, that the prompt goes on from and that will hold it. Cancelled, the
+        last chunk says so. Raises ``EngineError``.
         """
         token_ids = list(prompt_ids)
         self._check_length(token_ids, options)
         capacity = len(token_ids) + options.max_new_tokens
         cache = self._prefix_cache.take(sequence_id, token_ids, capacity)
         usage = GenerationUsage(len(token_ids), cache.offset)
-        tokens = self._tokens(cache, token_ids, options, cancellation)
-        yield from self._chunks(tokens, usage, options)
+        tokens = self._tokens(cache, token_ids, self._sampler(options), forced, cancellation)
+        detokenizer = Detokenizer(self._tokenizer, len(forced))
+        yield from self._chunks(tokens, detokenizer, usage, options)
 
     def prepare(
         self, sequence_id: str, prompt_ids: Sequence[int], cancellation: CancellationToken
@@ -104,23 +115,26 @@ class Engine:
         self,
         cache: KVCache,
         token_ids: Sequence[int],
-        options: GenerationOptions,
+        sampler: Sampler,
+        forced: bytes,
         cancellation: CancellationToken,
     ) -> Iterator[SampledToken]:
         logits = prefill(self._runner, cache, token_ids, cancellation)
-        yield from decode(self._runner, cache, logits, self._sampler(options), cancellation)
+        forced_text = ForcedText(self._vocabulary, self._tokenizer, forced)
+        yield from decode(self._runner, cache, logits, sampler, forced_text, cancellation)
 
     def _sampler(self, options: GenerationOptions) -> Sampler:
-        fim = self._manifest.fim
-        # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
-        banned = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end)
-        return Sampler(options, banned, self._manifest.num_generable_ids)
+        return Sampler(options, self._template_ids, self._manifest.num_generable_ids)
 
     def _chunks(
-        self, tokens: Iterator[SampledToken], usage: GenerationUsage, options: GenerationOptions
+        self,
+        tokens: Iterator[SampledToken],
+        detokenizer: Detokenizer,
+        usage: GenerationUsage,
+        options: GenerationOptions,
     ) -> Iterator[GenerationChunk]:
         """Turn tokens into chunks, and end them at EOS, a stop string, the limit or a cancel."""
-        detokenizer, stop = Detokenizer(self._tokenizer), StopStrings(options.stop_strings)
+        stop = StopStrings(options.stop_strings)
         reason: FinishReason = "length"
         try:
             for token in islice(tokens, options.max_new_tokens):

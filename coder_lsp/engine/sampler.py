@@ -36,10 +36,19 @@ class Sampler:
         self._num_generable_ids = num_generable_ids
         self._random = np.random.default_rng(options.seed)
 
-    def sample(self, logits: Logits) -> SampledToken:
-        """Choose a token by logits ``[vocab_size]``, which are overwritten."""
+    def sample(
+        self, logits: Logits, allowed_ids: npt.NDArray[np.int64] | None = None
+    ) -> SampledToken:
+        """Choose a token by logits ``[vocab_size]``, which are overwritten.
+
+        ``allowed_ids``, where given, are the only tokens to choose from.
+        """
         logits = logits[: self._num_generable_ids]
         logits[self._banned] = -np.inf
+        if allowed_ids is not None:
+            allowed = logits[allowed_ids]
+            logits.fill(-np.inf)
+            logits[allowed_ids] = allowed
         is_greedy = self._options.temperature <= 0
         token_id = int(logits.argmax()) if is_greedy else self._draw(logits)
         return SampledToken(token_id, float(logits[token_id] - _log_sum_exp(logits)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from coder_lsp.prompt.anchor import Anchor, place_anchor
 from coder_lsp.prompt.fim_template import arrange
+from coder_lsp.prompt.healing import healing_start
 
 if TYPE_CHECKING:
     from coder_lsp.document import DocumentSnapshot
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The tokens to give to the model, and the anchor to hand back with the next keystroke."""
+    """The tokens to give to the model, and the anchor to hand back with the next keystroke.
+
+    ``healed`` is the end of the typed text that is not among the tokens: the generated text has to
+    begin with it.
+    """
 
     token_ids: tuple[int, ...]
+    healed: str
     anchor: Anchor
 
 
@@ -29,13 +35,16 @@ def build_prompt(
     template: FimTemplate,
     budget: TokenBudget,
     previous: Anchor | None = None,
+    *,
+    is_healing: bool = True,
 ) -> Prompt:
     """Build the anchored prompt; ``previous`` is kept as long as it fits and TYPED is short."""
     anchor = previous
     typed = None if anchor is None else anchor.typed(snapshot)
-    typed_ids = [] if typed is None else encoder.encode(typed)
-    if anchor is None or typed is None or len(typed_ids) > budget.typed:
+    if anchor is None or typed is None or len(encoder.encode(typed)) > budget.typed:
         anchor = place_anchor(snapshot, encoder, budget, previous)
-        typed_ids = encoder.encode(snapshot.text[anchor.offset : snapshot.offset])
+        typed = snapshot.text[anchor.offset : snapshot.offset]
+    start = healing_start(typed) if is_healing else len(typed)
+    typed_ids = encoder.encode(typed[:start])
     token_ids = arrange(template, anchor.prefix_ids, anchor.suffix_ids, typed_ids)
-    return Prompt(tuple(token_ids), anchor)
+    return Prompt(tuple(token_ids), typed[start:], anchor)

@@ -174,3 +174,14 @@ def test_unusual_documents_are_completed(backend, text):
     chunks = complete(backend, text, "file:///c.py")
 
     assert chunks[-1].finish_reason in ("stop", "length")
+
+
+@pytest.mark.parametrize("typed", ["wi", "wit", "with", "with ", "with op", "with open("])
+def test_what_is_typed_is_healed_and_not_shown_twice(backend, typed):
+    """The healed completion goes on as if the model had written the typed text by itself."""
+    whole = "".join(c.text for c in complete(backend, FILE.replace("‸", "with‸")))
+    chunks = complete(backend, FILE.replace("‸", f"{typed}‸"), max_new_tokens=12)
+    text = "".join(chunk.text for chunk in chunks)
+
+    assert whole.startswith(" open(")
+    assert (typed + text).startswith("with open(")

@@ -22,14 +22,15 @@ def shown(tokenizer, folder):
 
 @pytest.fixture
 def keystrokes(encoder, folder, shown):
-    """Build the prompts of a series of snapshots as the backend does, each after the other."""
+    """Build prompts as the backend does, one after the other; healed text follows ``~``."""
 
     def build(*texts, budget=BUDGET):
         anchor, prompts = None, []
         for text in texts:
             prompt = build_prompt(snapshot_of(text), encoder, folder.manifest.fim, budget, anchor)
             anchor = prompt.anchor
-            prompts.append(shown(prompt.token_ids))
+            healed = f"~{prompt.healed}" if prompt.healed else ""
+            prompts.append(shown(prompt.token_ids) + healed)
         return prompts
 
     return build
@@ -52,9 +53,9 @@ def test_typing_only_appends(keystrokes):
     check_keystrokes(
         keystrokes,
         ("a = 1\n‸\nb = 2\n", "<BOS><B>a = 1\n<H>\nb = 2\n<E>"),
-        ("a = 1\nc‸\nb = 2\n", "<BOS><B>a = 1\n<H>\nb = 2\n<E>c"),
-        ("a = 1\nc =‸\nb = 2\n", "<BOS><B>a = 1\n<H>\nb = 2\n<E>c ="),
-        ("a = 1\nc‸\nb = 2\n", "<BOS><B>a = 1\n<H>\nb = 2\n<E>c"),
+        ("a = 1\nc‸\nb = 2\n", "<BOS><B>a = 1\n<H>\nb = 2\n<E>~c"),
+        ("a = 1\nc =‸\nb = 2\n", "<BOS><B>a = 1\n<H>\nb = 2\n<E>c~ ="),
+        ("a = 1\nc‸\nb = 2\n", "<BOS><B>a = 1\n<H>\nb = 2\n<E>~c"),
     )
 
 
@@ -62,30 +63,30 @@ def test_the_anchor_stays_when_a_line_is_finished(keystrokes):
     check_keystrokes(
         keystrokes,
         ("a\nc = 1‸\nb\n", "<BOS><B>a\n<H>\nb\n<E>c = 1"),
-        ("a\nc = 1\nd‸\nb\n", "<BOS><B>a\n<H>\nb\n<E>c = 1\nd"),
+        ("a\nc = 1\nd‸\nb\n", "<BOS><B>a\n<H>\nb\n<E>c = 1\n~d"),
     )
 
 
 def test_closers_that_the_editor_types_are_left_out(keystrokes):
     check_keystrokes(
         keystrokes,
-        ("a\nf‸\nb\n", "<BOS><B>a\n<H>\nb\n<E>f"),
-        ("a\nf(‸)\nb\n", "<BOS><B>a\n<H>\nb\n<E>f("),
-        ('a\nf("x‸")\nb\n', '<BOS><B>a\n<H>\nb\n<E>f("x'),
-        ("a\nf(‸);\nb\n", "<BOS><B>a\n<H>\nb\n<E>f("),
+        ("a\nf‸\nb\n", "<BOS><B>a\n<H>\nb\n<E>~f"),
+        ("a\nf(‸)\nb\n", "<BOS><B>a\n<H>\nb\n<E>f~("),
+        ('a\nf("x‸")\nb\n', '<BOS><B>a\n<H>\nb\n<E>f("~x'),
+        ("a\nf(‸);\nb\n", "<BOS><B>a\n<H>\nb\n<E>f~("),
     )
 
 
 def test_enter_between_braces_moves_the_closer_down(keystrokes):
     check_keystrokes(
         keystrokes,
-        ("func f() {‸}\nb\n", "<BOS><B><H>\nb\n<E>func f() {"),
-        ("func f() {\n\t‸\n}\nb\n", "<BOS><B><H>\nb\n<E>func f() {\n\t"),
+        ("func f() {‸}\nb\n", "<BOS><B><H>\nb\n<E>func f()~ {"),
+        ("func f() {\n\t‸\n}\nb\n", "<BOS><B><H>\nb\n<E>func f() {\n~\t"),
     )
 
 
 def test_more_than_a_closing_tail_is_suffix(keystrokes):
-    check_keystrokes(keystrokes, ("f(‸, y)\n", "<BOS><B><H>, y)\n<E>f("))
+    check_keystrokes(keystrokes, ("f(‸, y)\n", "<BOS><B><H>, y)\n<E>f~("))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_a_line_longer_than_typed_may_be_is_plain_psm(keystrokes):
 
 
 def test_crlf_is_read_as_newlines(keystrokes):
-    check_keystrokes(keystrokes, ("a\r\nc‸\r\nb\r\n", "<BOS><B>a\n<H>\nb\n<E>c"))
+    check_keystrokes(keystrokes, ("a\r\nc‸\r\nb\r\n", "<BOS><B>a\n<H>\nb\n<E>~c"))
 
 
 def test_window_edges_move_in_large_steps(keystrokes):
