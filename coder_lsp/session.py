@@ -1,1 +1,238 @@
-"""All mutable state of the server."""
+"""All mutable state of the server: documents, settings, completions under way, recent answers.
+
+Everything here is used from one thread, the event loop's. A worker is given a frozen request and a
+cancellation token, never the session.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from coder_lsp.backends.base import Backend
+from coder_lsp.cancellation import CancellationToken
+from coder_lsp.completer import Completion, CompletionRequest
+from coder_lsp.completion_cache import CompletionCache
+from coder_lsp.errors import DocumentError
+from coder_lsp.generation import GenerationOptions
+from coder_lsp.open_document import OpenDocument
+from coder_lsp.settings import Settings, apply_options
+
+Feature = Literal["inline", "plain"]
+"""Which of LSP's two completion requests; each supersedes only its own kind."""
+
+_NUM_REMEMBERED_OFFERS = 256
+_RELOADING = ("backend", "script", "model", "threads", "context_tokens", "cache_megabytes")
+
+
+def create_backend(settings: Settings) -> Backend:
+    """Load the backend that the settings name. Raises ``CoderError``.
+
+    Imported here and not at the top: numpy, ONNX Runtime and tokenizers take long to import, and
+    ``initialize`` is answered meanwhile.
+    """
+    if settings.backend == "scripted":
+        from coder_lsp.backends.scripted import ScriptedBackend  # noqa: PLC0415 (see above)
+
+        return ScriptedBackend.from_file(settings.script)
+    from coder_lsp.backends.local import LocalBackend  # noqa: PLC0415 (see above)
+
+    return LocalBackend.load(settings)
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsChange:
+    """What came of new settings; ``problems`` are those of which the user was not told before."""
+
+    problems: tuple[str, ...]
+    needs_reload: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BegunCompletion:
+    """A completion under way: what a worker may have of it."""
+
+    feature: Feature
+    request: CompletionRequest
+    cancellation: CancellationToken
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened so far. Every request ends as exactly one of the last five."""
+
+    accepted: int = 0
+    requests: int = 0
+    shown: int = 0
+    empty: int = 0
+    superseded: int = 0
+    cancelled: int = 0
+    failed: int = 0
+
+
+class Session:
+    """Documents by URI, at most one completion under way for each document and feature."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.counters = Counters()
+        self.client_completes_inline = False
+        self.last_completion: Completion | None = None
+        self._base_settings = settings
+        self._told: set[str] = set()
+        self._documents: dict[str, OpenDocument] = {}
+        self._underway: dict[tuple[str, Feature], CancellationToken] = {}
+        self._completion_cache = CompletionCache()
+        self._offers: collections.deque[str] = collections.deque(maxlen=_NUM_REMEMBERED_OFFERS)
+        self._num_offers = 0
+
+    # Settings
+
+    def initialize_settings(self, options: Any) -> SettingsChange:
+        """Apply what the client sent with ``initialize``; later options are applied on top."""
+        self._base_settings, problems = apply_options(self._base_settings, options)
+        return self._change_settings(self._base_settings, tuple(p.message for p in problems))
+
+    def change_settings(self, options: Any) -> SettingsChange:
+        """Apply the client's whole section as it is now; what it leaves out falls back."""
+        settings, problems = apply_options(self._base_settings, options)
+        return self._change_settings(settings, tuple(p.message for p in problems))
+
+    def is_news(self, message: str) -> bool:
+        """Whether the user was not told this before; from now on they were."""
+        is_news = message not in self._told
+        self._told.add(message)
+        return is_news
+
+    def _change_settings(self, settings: Settings, problems: tuple[str, ...]) -> SettingsChange:
+        before, self.settings = self.settings, settings
+        if before != settings:
+            self._completion_cache = CompletionCache()
+        needs_reload = any(getattr(before, f) != getattr(settings, f) for f in _RELOADING)
+        if needs_reload:
+            self.cancel_all()
+        return SettingsChange(tuple(filter(self.is_news, problems)), needs_reload)
+
+    # Documents
+
+    def open_document(self, document: OpenDocument) -> None:
+        """Take a document in; one that is open already is replaced."""
+        self._supersede_document(document.uri)
+        self._documents[document.uri] = document
+
+    def document(self, uri: str) -> OpenDocument | None:
+        """Return an open document."""
+        return self._documents.get(uri)
+
+    def edit_document(self, uri: str, version: int, edit: Callable[[OpenDocument], None]) -> None:
+        """Bring a document to its next version. Raises ``DocumentError``.
+
+        A completion under way for the version before could not be shown any more.
+        """
+        document = self._documents.get(uri)
+        if document is None:
+            raise DocumentError("A document was changed that is not open; open it first.")
+        self._supersede_document(uri)
+        edit(document)
+        document.version = version
+
+    def close_document(self, uri: str) -> None:
+        """Let go of a document; an unknown one does no harm."""
+        self._supersede_document(uri)
+        self._documents.pop(uri, None)
+        self._completion_cache.forget(uri)
+
+    # Completions
+
+    def begin_completion(
+        self, document: OpenDocument, offset: int, feature: Feature
+    ) -> BegunCompletion:
+        """Freeze a request at ``offset``, and supersede the document's earlier one."""
+        self.counters.requests += 1
+        self._supersede(document.uri, feature)
+        request = CompletionRequest(
+            document.snapshot(offset),
+            GenerationOptions(max_new_tokens=self.settings.max_new_tokens),
+            self.settings.multiline,
+        )
+        begun = BegunCompletion(feature, request, CancellationToken())
+        self._underway[document.uri, feature] = begun.cancellation
+        return begun
+
+    def find_completion(self, begun: BegunCompletion) -> str | None:
+        """Return what a recent answer still says at the cursor, None when none does."""
+        if not self.settings.completion_cache:
+            return None
+        return self._completion_cache.find(begun.request.snapshot)
+
+    def keep_completion(self, begun: BegunCompletion, completion: Completion) -> None:
+        """Keep what the backend said, for the counters and for typing through it."""
+        self.last_completion = completion
+        if self.settings.completion_cache and not begun.cancellation.is_cancelled:
+            self._completion_cache.add(begun.request.snapshot, completion.text)
+
+    def end_completion(self, begun: BegunCompletion, text: str) -> str | None:
+        """End a completion; return the id of the offer when ``text`` may be shown.
+
+        None when there is nothing to show or when the document has moved on meanwhile.
+        """
+        if begun.cancellation.is_cancelled:
+            self.counters.superseded += 1
+            return None
+        self._forget_underway(begun)
+        if not text:
+            self.counters.empty += 1
+            return None
+        self.counters.shown += 1
+        self._num_offers += 1
+        offer_id = str(self._num_offers)
+        self._offers.append(offer_id)
+        return offer_id
+
+    def fail_completion(self, begun: BegunCompletion) -> None:
+        """End a completion that met an error."""
+        self.counters.failed += 1
+        self._forget_underway(begun)
+
+    def cancel_completion(self, begun: BegunCompletion) -> None:
+        """End a completion that the client does not want any more."""
+        self.counters.cancelled += 1
+        begun.cancellation.cancel()
+        self._forget_underway(begun)
+
+    def accept(self, offer_id: str) -> bool:
+        """Count that the user took an offer; False when it is unknown or was taken before."""
+        if offer_id not in self._offers:
+            return False
+        self._offers.remove(offer_id)
+        self.counters.accepted += 1
+        return True
+
+    def cancel_all(self) -> None:
+        """Cancel everything under way."""
+        for uri, feature in tuple(self._underway):
+            self._supersede(uri, feature)
+
+    def stats(self) -> Mapping[str, int]:
+        """Return counters for people to read."""
+        return {
+            "documents": len(self._documents),
+            "characters": sum(len(d.text) for d in self._documents.values()),
+            "underway": len(self._underway),
+            **dataclasses.asdict(self.counters),
+        }
+
+    def _supersede_document(self, uri: str) -> None:
+        self._supersede(uri, "inline")
+        self._supersede(uri, "plain")
+
+    def _supersede(self, uri: str, feature: Feature) -> None:
+        cancellation = self._underway.pop((uri, feature), None)
+        if cancellation is not None:
+            cancellation.cancel()
+
+    def _forget_underway(self, begun: BegunCompletion) -> None:
+        key = begun.request.snapshot.uri, begun.feature
+        if self._underway.get(key) is begun.cancellation:
+            del self._underway[key]

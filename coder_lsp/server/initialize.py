@@ -1,0 +1,23 @@
+"""``initialize`` and ``initialized``: options taken in, the model loaded in the background."""
+
+from lsprotocol import types
+
+from coder_lsp.server.capabilities import client_capabilities
+from coder_lsp.server.configuration import tell_problems
+from coder_lsp.server.language_server import CoderServer
+from coder_lsp.server.loading import load_backend
+from coder_lsp.server.logs import set_log_level
+
+
+def initialize(ls: CoderServer, params: types.InitializeParams) -> None:
+    """Take in capabilities and options; pygls answers, with the position encoding it chose."""
+    ls.capabilities = client_capabilities(params.capabilities)
+    ls.initial_problems = ls.session.initialize_settings(params.initialization_options).problems
+    set_log_level(ls.session.settings.log_level)
+
+
+def initialized(ls: CoderServer, params: types.InitializedParams) -> None:
+    """Say what was wrong with the options, and load the model."""
+    del params
+    tell_problems(ls, ls.initial_problems)
+    ls.start(load_backend(ls))

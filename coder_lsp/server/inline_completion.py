@@ -1,0 +1,16 @@
+"""``textDocument/inlineCompletion``."""
+
+from lsprotocol import types
+
+from coder_lsp.server import to_lsp
+from coder_lsp.server.language_server import CoderServer
+from coder_lsp.server.offer import make_offer
+
+
+async def inline_completion(
+    ls: CoderServer, params: types.InlineCompletionParams
+) -> list[types.InlineCompletionItem]:
+    """Complete at the cursor."""
+    ls.session.client_completes_inline = True
+    offer = await make_offer(ls, params.text_document.uri, params.position, "inline")
+    return to_lsp.inline_completion_items(offer)

@@ -1,0 +1,70 @@
+"""The server that every feature is given: the session, the engine thread, and words to the user."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.server import ServerErrors
+
+from coder_lsp import __version__
+from coder_lsp.backends.base import Backend
+from coder_lsp.server.capabilities import ClientCapabilities
+from coder_lsp.server.engine_thread import EngineThread
+from coder_lsp.server.protocol import CoderProtocol, create_converter, log_error
+from coder_lsp.session import Session
+from coder_lsp.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+class CoderServer(LanguageServer):
+    """One client's server. Features run on the event loop, the backend on the engine thread."""
+
+    protocol: CoderProtocol
+
+    def __init__(self, session: Session, create_backend: Callable[[Settings], Backend]) -> None:
+        super().__init__(
+            "coder-lsp",
+            __version__,
+            text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+            protocol_cls=CoderProtocol,
+            converter_factory=create_converter,
+        )
+        self.session = session
+        self.engine = EngineThread(create_backend)
+        self.capabilities = ClientCapabilities()
+        self.initial_problems: tuple[str, ...] = ()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def encoding(self) -> str:
+        """How the client counts columns: ``utf-8``, ``utf-16`` or ``utf-32``."""
+        return self.workspace.position_encoding or types.PositionEncodingKind.Utf16
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine beside the requests; what it raises is logged."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)  # the event loop itself keeps no task alive
+        task.add_done_callback(self._end_task)
+
+    def tell(self, kind: types.MessageType, message: str) -> None:
+        """Show the user a message."""
+        self.window_show_message(types.ShowMessageParams(kind, message))
+
+    def tell_once(self, kind: types.MessageType, message: str) -> None:
+        """Show the user a message unless it was shown before."""
+        if self.session.is_news(message):
+            self.tell(kind, message)
+
+    def report_server_error(self, error: Exception, source: ServerErrors) -> None:
+        """Log an error; pygls would show it to the user, who cannot do anything about it."""
+        del source
+        log_error(error)
+
+    def _end_task(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log_error(error)

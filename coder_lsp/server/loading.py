@@ -1,0 +1,45 @@
+"""Loading the backend in the background, with the client's progress display."""
+
+import asyncio
+import logging
+import uuid
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from coder_lsp.errors import CoderError
+from coder_lsp.server import notices
+from coder_lsp.server.language_server import CoderServer
+from coder_lsp.server.protocol import log_error
+
+_log = logging.getLogger(__name__)
+
+
+async def load_backend(ls: CoderServer) -> None:
+    """Load what the settings name. On failure requests are answered with nothing, and it is told.
+
+    The task is superseded, not this coroutine cancelled, when the settings change meanwhile.
+    """
+    loading = asyncio.wrap_future(ls.engine.load(ls.session.settings))
+    if ls.capabilities.can_show_progress:
+        ls.start(_show_progress(ls, loading))
+    try:
+        _log.info("Loaded %s", await loading)
+    except CoderError as exc:
+        ls.tell_once(types.MessageType.Error, notices.cannot_complete(str(exc)))
+    except Exception as exc:  # noqa: BLE001 (a damaged installation fails in many ways)
+        log_error(exc)
+        ls.tell_once(types.MessageType.Error, notices.failed_to_load(type(exc).__name__))
+
+
+async def _show_progress(ls: CoderServer, loading: "asyncio.Future[str]") -> None:
+    token = str(uuid.uuid4())
+    try:
+        await ls.work_done_progress.create_async(token)
+    except JsonRpcException:
+        return  # the client changed its mind; loading goes on without
+    ls.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=notices.LOADING))
+    await asyncio.wait([loading])
+    is_loaded = not loading.cancelled() and loading.exception() is None
+    message = notices.LOADED if is_loaded else notices.NOT_LOADED
+    ls.work_done_progress.end(token, types.WorkDoneProgressEnd(message=message))

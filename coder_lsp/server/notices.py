@@ -1,0 +1,32 @@
+"""Every sentence that a user may be shown, besides those that errors and settings bring along."""
+
+LOADING = "Loading the completion model"
+LOADED = "The completion model is loaded"
+NOT_LOADED = "There is no completion model"
+ACCEPTED = "Completion accepted"
+INTERNAL_ERROR = (
+    "coder-lsp met an error of its own. Its log says where; please report it with that part."
+)
+INVALID_PARAMS = "The parameters are not what the Language Server Protocol says."
+INVALID_REQUEST = "Expected one JSON-RPC 2.0 message."
+NOT_JSON = "Expected JSON in UTF-8."
+NOT_INITIALIZED = "The first request should be initialize."
+INITIALIZED_TWICE = "The server is initialized already."
+SHUT_DOWN = "The server was asked to shut down; only exit may follow."
+
+
+def cannot_complete(reason: str) -> str:
+    """Say why there are no completions; ``reason`` names the remedy."""
+    return f"coder-lsp cannot complete: {reason}"
+
+
+def failed_to_load(error: str) -> str:
+    """Say that loading met an error nobody thought of."""
+    return cannot_complete(
+        f"loading the model met an unexpected {error}. Run coder-lsp doctor, and see the log."
+    )
+
+
+def cannot_listen(host: str, port: int, reason: str) -> str:
+    """Say why a TCP port cannot be served."""
+    return f"Cannot listen on {host}:{port}: {reason}. Choose another address or port."
