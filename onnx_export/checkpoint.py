@@ -1,14 +1,13 @@
-"""A Hugging Face checkpoint: one or many safetensors files, memory-mapped and read tensor by tensor."""
+"""A Hugging Face checkpoint: one or many safetensors files, mapped and read tensor by tensor."""
 
 import functools
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
-# Importing ml_dtypes teaches numpy, and so safetensors, the name bfloat16.
-import ml_dtypes
+import ml_dtypes  # noqa: F401 (teaches numpy, and so safetensors, the name bfloat16)
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
@@ -35,7 +34,7 @@ class Checkpoint:
             self._stack.close()
             raise
 
-    def __enter__(self) -> "Checkpoint":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -126,6 +125,3 @@ def _weight_map(path: Path) -> dict[str, str]:
         if not isinstance(shard, str) or Path(shard).name != shard:
             raise CheckpointError(f"{path} names the shard {shard!r}, which is no file name.")
     return dict(weight_map)
-
-
-assert ml_dtypes.bfloat16 is not None

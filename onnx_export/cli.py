@@ -6,10 +6,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from onnx_export.config import ExportConfig, Precision
 from onnx_export.errors import ExportError
 from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, export
+from onnx_export.reference import require_reference
 
 _PATH = click.Path(path_type=Path)
 
@@ -42,13 +44,16 @@ def command(
     num_generable_ids: int | None,
 ) -> None:
     """Export a DeepSeek-V2 model from a Hugging Face folder to a model folder of coder-lsp."""
+    if verify and random_weights is not None:
+        raise click.UsageError("--verify needs HF_DIR: transformers cannot load made-up weights.")
     source, out_dir = _source(folders, random_weights, layers, seed)
     labels = Labels(name, license_, num_generable_ids, tokenizer)
-    console = Console(stderr=True)
     try:
-        _export(
-            source, out_dir, ExportConfig(precision, block_size, context_length), labels, console
-        )
+        if verify:
+            require_reference()
+        _export(source, out_dir, ExportConfig(precision, block_size, context_length), labels)
+        if verify and isinstance(source, HuggingFaceFolder):
+            _verify(source.path, out_dir)
     except ExportError as exc:
         raise click.ClickException(str(exc)) from exc
 
@@ -78,8 +83,8 @@ def _export(
     out_dir: Path,
     config: ExportConfig,
     labels: Labels,
-    console: Console,
 ) -> None:
+    console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -95,3 +100,20 @@ def _export(
         export(source, out_dir, config, labels, show)
     size = sum(path.stat().st_size for path in out_dir.iterdir())
     console.print(f"{out_dir}: {config.precision}, {size / 1e6:.1f} MB")
+
+
+def _verify(hf_dir: Path, out_dir: Path) -> None:
+    # Imported here because it brings torch along.
+    from onnx_export.verify import verify  # noqa: PLC0415
+
+    table = Table("prompt tokens", "max logit error", "after rewind", "greedy tokens agreeing")
+    for row in verify(hf_dir, out_dir):
+        table.add_row(
+            str(row.num_prompt_tokens),
+            f"{row.max_abs_logit_error:.2g}",
+            f"{row.after_rewind_max_abs_error:.2g}",
+            f"{row.num_agreeing} of {row.num_new_tokens}" + (" (near tie)" * row.is_near_tie),
+        )
+    console = Console()
+    console.print("Compared with transformers:")
+    console.print(table)

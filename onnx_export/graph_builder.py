@@ -24,7 +24,7 @@ Array = NDArray[np.float32] | NDArray[np.uint8] | NDArray[np.int64]
 
 
 class GraphBuilder:
-    """Collects nodes in order; a name given twice for an initializer yields the same initializer."""
+    """Collects nodes in order; an initializer's name given twice yields the same initializer."""
 
     def __init__(self, weights: Weights) -> None:
         self.weights = weights
@@ -119,8 +119,9 @@ class GraphBuilder:
     def named_constant(self, name: str, array: Array) -> ir.Value:
         """Return a constant under a name of its own."""
         if name not in self._initializers:
-            value = ir.Value(name=name, const_value=ir.Tensor(array, name=name))
-            value.type, value.shape = ir.TensorType(value.const_value.dtype), ir.Shape(array.shape)
+            tensor = ir.Tensor(array, name=name)
+            value = _typed(name, tensor.dtype, array.shape)
+            value.const_value = tensor
             self._initializers[name] = value
         return self._initializers[name]
 

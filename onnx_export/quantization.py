@@ -49,9 +49,9 @@ class Quantization:
         # The value of greatest size is mapped onto the most negative integer exactly, because that
         # end of the range reaches one step further: hence the sign.
         extreme = np.where(-low > high, low, high)
-        scales = extreme / np.float32(-self.zero_point)
+        scales = extreme.astype(np.float32) / np.float32(-self.zero_point)
         scales[scales == 0] = 1.0
-        return scales.astype(np.float32)
+        return np.asarray(scales, np.float32)
 
     def quantize(self, weight: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return the packed integers ``[..., K / block, block_bytes]`` of ``weight``."""
@@ -63,7 +63,7 @@ class Quantization:
         values = integers.astype(np.uint8)
         if self.bits == 8:  # noqa: PLR2004
             return values
-        return values[..., 0::2] | (values[..., 1::2] << 4)
+        return values[..., 0::2] | (values[..., 1::2] << np.uint8(4))
 
     def _blocks(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
         return weight.reshape(*weight.shape[:-1], -1, self.block_size)

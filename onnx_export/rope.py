@@ -1,7 +1,7 @@
 """Rotary position embeddings and the softmax scale, with YaRN folded in.
 
-Follows transformers 5.23 (``modeling_rope_utils._compute_yarn_parameters`` and
-``yarn_apply_mscale`` of DeepSeek-V2). Everything is computed once, at export; no length is baked in.
+Follows transformers 5.23 (``_compute_yarn_parameters`` of ``modeling_rope_utils`` and
+``yarn_apply_mscale`` of DeepSeek-V2). All is computed once, at export; no length is baked in.
 """
 
 import math
@@ -39,7 +39,7 @@ def attention_factor(config: ModelConfig) -> float:
 
 def softmax_scale(config: ModelConfig) -> float:
     """Return the factor on attention scores; the head's width is that before absorption."""
-    scale = (config.qk_nope_head_dim + config.qk_rope_head_dim) ** -0.5
+    scale = 1.0 / math.sqrt(config.qk_nope_head_dim + config.qk_rope_head_dim)
     if config.yarn is None or not config.yarn.mscale_all_dim:
         return scale
     # transformers 4 forgets this square and is wrong for Lite.
@@ -62,4 +62,4 @@ def _interpolation_ramp(yarn: YarnConfig, dim: int, theta: float) -> NDArray[np.
     if low == high:
         high += 0.001
     ramp = (np.arange(dim // 2, dtype=np.float32) - np.float32(low)) / np.float32(high - low)
-    return np.clip(ramp, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(ramp, 0, 1), np.float32)

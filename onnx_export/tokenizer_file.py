@@ -1,4 +1,4 @@
-"""What the manifest needs to know of ``tokenizer.json``: fill-in-the-middle ids and the last used id.
+"""What the manifest says of ``tokenizer.json``: fill-in-the-middle ids and the last used id.
 
 The file itself is copied, not interpreted.
 """

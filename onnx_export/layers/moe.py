@@ -1,4 +1,4 @@
-"""Mixture of experts: a softmax gate in float32, the routed experts as one node, the shared experts.
+"""Mixture of experts: a softmax gate in float32, routed experts as one node, shared experts.
 
 Routing is the plain softmax's greatest k, without renormalization, times ``routed_scaling_factor``.
 ONNX Runtime's QMoE on the CPU renormalizes whatever its attribute says unless it is given the

@@ -45,7 +45,10 @@ def positions(
 def rotate(
     builder: GraphBuilder, x: ir.Value, num_heads: int, head_dim: int, where: Positions
 ) -> ir.Value:
-    """Rotate ``x`` ``[N, heads * head_dim]`` by its positions; pairs are neighbours (2i, 2i + 1)."""
+    """Rotate ``x`` ``[N, heads, head_dim]`` by its positions; pairs are neighbours, 2i and 2i + 1.
+
+    The heads may come joined to one axis; they are returned apart.
+    """
     batch = builder.op("Reshape", [x, builder.integers(1, -1, num_heads * head_dim)])
     rotated = builder.op(
         "RotaryEmbedding",

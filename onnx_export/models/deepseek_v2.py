@@ -1,4 +1,4 @@
-"""DeepSeek-V2 (arXiv 2405.04434) as an ONNX graph, equal to transformers 5.23's DeepseekV2ForCausalLM.
+"""DeepSeek-V2 (arXiv 2405.04434) as an ONNX graph, equal to transformers' DeepseekV2ForCausalLM.
 
 One run takes N new tokens of one sequence::
 
@@ -6,7 +6,7 @@ One run takes N new tokens of one sequence::
       -> logits [num_logits, vocabulary]  present.{i} [capacity, width]
 
 ``position_ids`` are rows of the cache; ``total_length`` is the last of them plus one; logits are
-those of the last ``num_logits`` tokens. Caller binds the same buffer as ``past.{i}`` and
+those of the last ``num_logits`` tokens. The caller binds the same buffer as ``past.{i}`` and
 ``present.{i}``: ScatterND then writes in place.
 """
 

@@ -1,0 +1,54 @@
+"""How well two models agree: logits of the same tokens, and greedy continuations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Closer than this, the reference's two best tokens are as good as equal, and rounding decides.
+NEAR_TIE = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class GreedyAgreement:
+    """``num_compared`` tokens of a continuation were looked at, up to a tie or a mismatch.
+
+    ``num_agreeing`` counts over all of the continuation: whether the reference, given the very
+    same tokens, would have chosen the next one too.
+    """
+
+    num_compared: int
+    is_mismatch: bool
+    is_near_tie: bool
+    num_agreeing: int
+
+
+def greedy_agreement(
+    continuation: Sequence[int], reference_logits: NDArray[np.float32]
+) -> GreedyAgreement:
+    """Compare a greedy continuation with the reference's ``[len(continuation), vocabulary]``.
+
+    Row i are the reference's logits after the prompt and the continuation's first i tokens. As
+    long as both agree, that is what the reference itself would have generated. Comparison ends
+    where the reference's two best logits lie within ``NEAR_TIE``, and at the first mismatch.
+    """
+    best = reference_logits.argmax(axis=-1)
+    two_best = np.partition(reference_logits, -2, axis=-1)[:, -2:]
+    agrees = best == np.asarray(continuation)
+    ties = two_best[:, 1] - two_best[:, 0] < NEAR_TIE
+    num_compared = 0
+    for is_tie, is_equal in zip(ties, agrees, strict=True):
+        if is_tie or not is_equal:
+            return GreedyAgreement(
+                num_compared + (not is_tie), not is_tie, bool(is_tie), int(agrees.sum())
+            )
+        num_compared += 1
+    return GreedyAgreement(
+        num_compared, is_mismatch=False, is_near_tie=False, num_agreeing=int(agrees.sum())
+    )
+
+
+def max_abs_error(logits: NDArray[np.float32], reference_logits: NDArray[np.float32]) -> float:
+    """Return the greatest difference between two arrays of logits of one shape."""
+    return float(np.abs(logits - reference_logits).max())

@@ -1,0 +1,56 @@
+"""One sequence run through an exported graph, for ``--verify`` only."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnx_export.errors import ReferenceMissing
+from onnx_export.model_folder import GRAPH_NAME
+
+
+class GraphRun:
+    """A session and one cache of fixed capacity; ``offset`` tokens have been read."""
+
+    def __init__(self, model_folder: Path, num_layers: int, width: int, capacity: int) -> None:
+        """Load the graph on the CPU. Raises ``ReferenceMissing`` without ONNX Runtime."""
+        try:
+            import onnxruntime  # noqa: PLC0415 (an export without --verify does not need it)
+        except ImportError as exc:
+            raise ReferenceMissing(
+                "Running the exported graph needs ONNX Runtime, which is not installed. "
+                "Install it with: pip install onnxruntime==1.32.0"
+            ) from exc
+        options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(
+            str(model_folder / GRAPH_NAME), options, providers=["CPUExecutionProvider"]
+        )
+        self._binding = self._session.io_binding()
+        self._buffers = [np.zeros((capacity, width), np.float32) for _ in range(num_layers)]
+        self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(b) for b in self._buffers]
+        for i, value in enumerate(self._values):
+            self._binding.bind_ortvalue_input(f"past.{i}", value)
+            self._binding.bind_ortvalue_output(f"present.{i}", value)
+        self.offset = 0
+
+    def append(self, token_ids: Sequence[int]) -> NDArray[np.float32]:
+        """Read tokens after what was read before; return their logits ``[N, vocabulary]``."""
+        total = self.offset + len(token_ids)
+        inputs = {
+            "input_ids": list(token_ids),
+            "position_ids": list(range(self.offset, total)),
+            "total_length": [total],
+            "num_logits": [len(token_ids)],
+        }
+        for name, values in inputs.items():
+            self._binding.bind_cpu_input(name, np.array(values, np.int64))
+        self._binding.bind_output("logits", "cpu")
+        self._session.run_with_iobinding(self._binding)
+        self.offset = total
+        return np.asarray(self._binding.get_outputs()[-1].numpy(), np.float32)
+
+    def trim(self, offset: int) -> None:
+        """Forget all tokens from ``offset`` on."""
+        self.offset = offset

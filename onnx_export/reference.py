@@ -1,0 +1,50 @@
+"""The same checkpoint run by transformers, for comparison; the only module that imports torch."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from onnx_export.errors import ReferenceMissing
+
+REFERENCE_VERSIONS = "torch==2.13.0 transformers==5.23.0"
+
+
+class Reference:
+    """``DeepseekV2ForCausalLM`` in float32, with the plainest attention."""
+
+    def __init__(self, hf_dir: Path) -> None:
+        """Load a Hugging Face folder. Raises ``ReferenceMissing``."""
+        self._torch, transformers = require_reference()
+        transformers.utils.logging.disable_progress_bar()
+        self._model = transformers.DeepseekV2ForCausalLM.from_pretrained(
+            hf_dir,
+            dtype=self._torch.float32,
+            attn_implementation="eager",
+            local_files_only=True,
+        ).eval()
+
+    def logits(self, token_ids: list[int]) -> NDArray[np.float32]:
+        """Return ``[N, vocabulary]`` for a whole sequence at once, without a cache."""
+        with self._torch.inference_mode():
+            batch = self._torch.tensor([token_ids], dtype=self._torch.int64)
+            logits = self._model(batch, use_cache=False).logits[0]
+        return np.asarray(logits.numpy(), np.float32)
+
+    def save(self, hf_dir: Path, max_shard_size: str) -> None:
+        """Write the checkpoint as transformers does, with experts apart, in shards."""
+        self._model.save_pretrained(hf_dir, max_shard_size=max_shard_size)
+
+
+def require_reference() -> tuple[Any, Any]:
+    """Return the modules torch and transformers. Raises ``ReferenceMissing``."""
+    try:
+        import torch  # noqa: PLC0415 (an export without --verify does not need it)
+        import transformers  # noqa: PLC0415
+    except ImportError as exc:
+        raise ReferenceMissing(
+            "Comparing with transformers needs torch and transformers, which are not installed. "
+            f"Install them with: pip install {REFERENCE_VERSIONS}"
+        ) from exc
+    return torch, transformers
