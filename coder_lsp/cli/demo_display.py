@@ -49,7 +49,7 @@ class PlainDisplay:
 
     def show(self, keystroke: Keystroke) -> None:
         """Print the line up to the cursor with the figures, then the ghost text as JSON."""
-        typed = json.dumps(keystroke.document.line_prefix.strip(), ensure_ascii=False)
+        typed = json.dumps(keystroke.document.line_prefix.lstrip(), ensure_ascii=False)
         click.echo(f"typed: {typed} ({keystroke.figures})")
         if keystroke.ghost_text:
             click.echo(f"ghost: {json.dumps(keystroke.ghost_text)}")
@@ -64,7 +64,7 @@ class TerminalDisplay:
 
     def say(self, sentence: str) -> None:
         """Print the sentence above the code."""
-        self._console.print(sentence, style="bold", highlight=False)
+        self._console.print(Text(sentence, style="bold"))
 
     def show(self, keystroke: Keystroke) -> None:
         """Draw the code, and the figures below it."""
@@ -76,8 +76,8 @@ class TerminalDisplay:
 def draw_code(keystroke: Keystroke) -> Text:
     """Return the highlighted lines around the cursor with the ghost text, dim, in their midst."""
     document = keystroke.document
-    before = document.prefix.split("\n")[-_LINES_BEFORE:]
-    after = document.suffix.split("\n")[:_LINES_AFTER]
+    before = document.prefix.replace("\r", "").split("\n")[-_LINES_BEFORE:]
+    after = document.suffix.replace("\r", "").split("\n")[:_LINES_AFTER]
     # Pygments would expand the tabs itself, and the cursor would no longer be where we think.
     prefix = "\n".join(before).expandtabs(_TAB_WIDTH)
     suffix = "\n".join(after).expandtabs(_TAB_WIDTH)

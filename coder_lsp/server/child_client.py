@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
@@ -19,24 +19,49 @@ from pygls.lsp.client import LanguageClient
 from coder_lsp import __version__
 from coder_lsp.document import DocumentSnapshot, line_start
 from coder_lsp.errors import BackendError
+from coder_lsp.generation import GenerationUsage
+from coder_lsp.server.commands import STATS_COMMAND
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _PATIENCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
+class GenerationFigures:
+    """What the server tells of its last generation; ``time_to_first_token_ms`` as in Completion."""
+
+    usage: GenerationUsage
+    time_to_first_token_ms: float | None
+    total_ms: float
+    refused_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class InlineCompletion:
-    """What an editor shows at the cursor, and how long the server took for it."""
+    """What an editor shows at the cursor, and how long the server took for it.
+
+    ``figures`` is None where nothing was generated: a recent answer still fitted.
+    """
 
     ghost_text: str
     answer_ms: float
+    figures: GenerationFigures | None
 
 
 class ChildClient:
     """A running server; ``start_child`` makes it and ends it."""
 
-    def __init__(self, client: LanguageClient) -> None:
+    def __init__(self, client: LanguageClient, messages: Sequence[str]) -> None:
         self._client = client
+        self._messages = messages
+        self._last_figures: GenerationFigures | None = None
+
+    async def wait_until_ready(self) -> None:
+        """Wait for the model. Raises ``BackendError`` with what the server says when it fails."""
+        stats = await self._stats()
+        if not stats["backend"]:
+            said = " ".join(self._messages) or "no reason was given"
+            raise BackendError(f"The server has no model to complete with: {said}")
 
     def open(self, document: DocumentSnapshot) -> None:
         """Open a document in the server."""
@@ -88,7 +113,7 @@ class ChildClient:
         answer_ms = 1000 * (loop.time() - started)
         items = answer.items if isinstance(answer, types.InlineCompletionList) else answer
         ghost = _ghost_text(items[0], document) if items else ""
-        return InlineCompletion(ghost, answer_ms)
+        return InlineCompletion(ghost, answer_ms, await self._new_figures())
 
     def close(self, document: DocumentSnapshot) -> None:
         """Close a document in the server."""
@@ -96,11 +121,20 @@ class ChildClient:
             types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(document.uri))
         )
 
-    async def execute(self, command: str) -> Any:
-        """Run one of the server's commands without arguments, and return its answer."""
-        return await self._client.workspace_execute_command_async(
-            types.ExecuteCommandParams(command=command)
-        )
+    async def _new_figures(self) -> GenerationFigures | None:
+        """Return the last generation's figures, None when they were returned before."""
+        last = (await self._stats())["lastCompletion"]
+        figures = None if last is None else _figures(last)
+        if figures == self._last_figures:
+            return None
+        self._last_figures = figures
+        return figures
+
+    async def _stats(self) -> Mapping[str, Any]:
+        """Ask for the server's counters; it answers when the engine has come to it."""
+        params = types.ExecuteCommandParams(command=STATS_COMMAND)
+        stats: Any = await self._client.workspace_execute_command_async(params)
+        return cast("Mapping[str, Any]", stats)
 
 
 @asynccontextmanager
@@ -113,14 +147,17 @@ async def start_child(
     log when the server ends by itself.
     """
     client = LanguageClient("coder-lsp-child", __version__)
-    client.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)(_accept_progress)
+    messages: list[str] = []
+    client.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)(_ignore)
+    client.feature(types.PROGRESS)(_ignore)
+    client.feature(types.WINDOW_SHOW_MESSAGE)(lambda shown: messages.append(shown.message))
     await client.start_io(sys.executable, "-m", "coder_lsp", "serve", *arguments)
     process = client._server  # noqa: SLF001 (pygls tells of it nowhere else)
     assert process is not None
     log = asyncio.create_task(_read_log(process))
     try:
         await _initialize(client, settings)
-        yield ChildClient(client)
+        yield ChildClient(client, messages)
     except RuntimeError as exc:  # what pygls raises from each request when the process has ended
         if process.returncode is None:
             raise
@@ -131,6 +168,19 @@ async def start_child(
     finally:
         await _end(client, process)
         await log
+
+
+def _figures(last: Mapping[str, Any]) -> GenerationFigures:
+    return GenerationFigures(
+        usage=GenerationUsage(
+            num_prompt_tokens=last["numPromptTokens"],
+            num_cached_tokens=last["numCachedTokens"],
+            num_generated_tokens=last["numGeneratedTokens"],
+        ),
+        time_to_first_token_ms=last["timeToFirstTokenMs"],
+        total_ms=last["totalMs"],
+        refused_by=last["refusedBy"],
+    )
 
 
 def position_of(document: DocumentSnapshot) -> types.Position:
@@ -167,7 +217,7 @@ async def _initialize(client: LanguageClient, settings: Mapping[str, Any]) -> No
     client.initialized(types.InitializedParams())
 
 
-def _accept_progress(params: types.WorkDoneProgressCreateParams) -> None:
+def _ignore(params: types.WorkDoneProgressCreateParams | types.ProgressParams) -> None:
     del params
 
 
