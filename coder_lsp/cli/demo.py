@@ -19,7 +19,7 @@ from coder_lsp.settings import BackendName
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds between two keystrokes and after a scene, and when to end the whole."""
+    """Seconds between two keystrokes, after a scene, and after which no other scene begins."""
 
     typing_seconds: float
     reading_seconds: float
@@ -65,7 +65,7 @@ class Tally:
     type=click.FloatRange(min=0),
     default=45.0,
     show_default=True,
-    help="Open no other file after this time.",
+    help="Open no other file this long after the model was loaded.",
 )
 @click.option(
     "--completion-cache",
@@ -112,9 +112,10 @@ async def _play(options: Mapping[str, object], display: Display, pace: Pace) -> 
     tally = Tally()
     async with start_child([], options) as server:
         await server.wait_until_ready()
-        display.say(f"The server is ready after {loop.time() - started:.1f} s.")
+        ready = loop.time()
+        display.say(f"The server is ready after {ready - started:.1f} s.")
         for scene in SCENES:
-            if loop.time() - started < pace.most_seconds:
+            if loop.time() - ready < pace.most_seconds:
                 await _play_scene(scene, server, display, tally, pace)
     return tally
 

@@ -49,9 +49,10 @@ class InlineCompletion:
 
 
 class ChildClient:
-    """A running server; ``start_child`` makes it and ends it."""
+    """A running server, ``pid`` its process; ``start_child`` makes it and ends it."""
 
-    def __init__(self, client: LanguageClient, messages: Sequence[str]) -> None:
+    def __init__(self, client: LanguageClient, pid: int, messages: Sequence[str]) -> None:
+        self.pid = pid
         self._client = client
         self._messages = messages
         self._last_figures: GenerationFigures | None = None
@@ -157,7 +158,7 @@ async def start_child(
     log = asyncio.create_task(_read_log(process))
     try:
         await _initialize(client, settings)
-        yield ChildClient(client, messages)
+        yield ChildClient(client, process.pid, messages)
     except RuntimeError as exc:  # what pygls raises from each request when the process has ended
         if process.returncode is None:
             raise
