@@ -16,7 +16,9 @@ def inverse_frequencies(config: ModelConfig) -> NDArray[np.float32]:
     """Return the angle that a step of one position adds, for each pair; ``[rope dim / 2]``."""
     dim = config.qk_rope_head_dim
     exponents = np.arange(0, dim, 2, dtype=np.float32) / np.float32(dim)
-    frequencies = np.float32(config.rope_theta) ** exponents
+    # torch rounds the power correctly. numpy's float32 power does not, and one unit in the last
+    # place is 3e-4 on the logits at position 5,000.
+    frequencies = (config.rope_theta ** exponents.astype(np.float64)).astype(np.float32)
     extrapolated = np.float32(1.0) / frequencies
     if config.yarn is None:
         return extrapolated

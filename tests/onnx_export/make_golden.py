@@ -1,0 +1,94 @@
+"""Write the golden logits: python -m tests.onnx_export.make_golden, in .venv-reference.
+
+``golden/tiny.npz`` belongs to ``tests/support/tiny_checkpoint.py`` and holds all logits at a few
+positions. ``golden/mini.npz`` belongs to the mini model and holds, at a few positions, the greatest
+logits and the logarithm of the sum of all exponentials, which watches over the rest.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+
+from onnx_export.reference import Reference
+from tests.support.tiny_checkpoint import TINY_CONFIG, tensors_digest, write_tiny_checkpoint
+
+GOLDEN = Path(__file__).parent / "golden"
+NUM_GREATEST = 32
+NUM_NEW_TOKENS = 32
+# Longer than original_max_position_embeddings, where YaRN has slowed half of the pairs.
+NUM_TINY_TOKENS = 4600
+BOS, FIM_HOLE, FIM_BEGIN, FIM_END = 0, 2, 3, 4
+
+PROMPTS = (
+    (
+        "import json\nfrom pathlib import Path\n\n\ndef read_settings(path: Path) -> dict:\n    with ",
+        ":\n        return json.load(file)\n\n\nif __name__ == '__main__':\n    main()\n",
+    ),
+    (
+        "package main\n\nimport \"fmt\"\n\nfunc sum(values []int) int {\n\ttotal := 0\n\tfor ",
+        "\n\treturn total\n}\n\nfunc main() {\n\tfmt.Println(sum([]int{1, 2, 3}))\n}\n",
+    ),
+    ("export function isEmpty(text: string): boolean {\n  return ", "\n}\n"),
+)
+
+
+def main() -> None:
+    """Write both files."""
+    GOLDEN.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        _write_tiny(Reference(write_tiny_checkpoint(Path(folder))))
+    mini = Path(os.environ.get("CODER_LSP_MINI_HF", "../shared/models/mini"))
+    _write_mini(Reference(mini), mini / "tokenizer.json")
+
+
+def _write_tiny(reference: Reference) -> None:
+    generator = np.random.default_rng(7)
+    token_ids = generator.integers(0, TINY_CONFIG["vocab_size"], NUM_TINY_TOKENS)
+    positions = np.array([0, 1, 4, 5, 63, 64, 150, 299, 1500, 4095, 4096, *range(4592, 4600)])
+    logits = reference.logits(token_ids.tolist())
+    np.savez_compressed(
+        GOLDEN / "tiny.npz",
+        weights_sha256=tensors_digest(),
+        token_ids=token_ids.astype(np.int16),
+        positions=positions.astype(np.int16),
+        logits=logits[positions],
+    )
+
+
+def _write_mini(reference: Reference, tokenizer_path: Path) -> None:
+    tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer_path))
+    arrays = {}
+    for i, (prefix, suffix) in enumerate(PROMPTS):
+        before, after = (tokenizer.encode(t, add_special_tokens=False).ids for t in (prefix, suffix))
+        prompt = [BOS, FIM_BEGIN, *before, FIM_HOLE, *after, FIM_END]
+        continuation = _continue(reference, prompt)
+        logits = reference.logits(prompt + continuation)
+        greatest = np.argsort(logits, axis=-1)[:, : -NUM_GREATEST - 1 : -1]
+        arrays |= {
+            f"prompt_{i}": np.array(prompt, np.int16),
+            f"continuation_{i}": np.array(continuation, np.int16),
+            f"greatest_ids_{i}": greatest.astype(np.int16),
+            f"greatest_logits_{i}": np.take_along_axis(logits, greatest, axis=-1),
+            f"log_sum_exp_{i}": log_sum_exp(logits),
+        }
+    np.savez_compressed(GOLDEN / "mini.npz", **arrays)
+
+
+def _continue(reference: Reference, prompt: list[int]) -> list[int]:
+    token_ids = list(prompt)
+    for _ in range(NUM_NEW_TOKENS):
+        token_ids.append(int(reference.logits(token_ids)[-1].argmax()))
+    return token_ids[len(prompt) :]
+
+
+def log_sum_exp(logits: np.ndarray) -> np.ndarray:
+    """Return the logarithm of the sum of exponentials of each row."""
+    greatest = logits.max(axis=-1, keepdims=True)
+    return (np.log(np.exp(logits - greatest).sum(axis=-1)) + greatest[:, 0]).astype(np.float32)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""Exports against transformers itself; runs in .venv-reference (make reference)."""
+
+import numpy as np
+import pytest
+
+from onnx_export.reference import Reference
+from onnx_export.verify import verify
+from tests.onnx_export.conftest import export_quietly
+from tests.support.parity import WAYS, Sequence, load_runner
+from tests.support.tiny_checkpoint import write_tiny_checkpoint
+
+pytestmark = pytest.mark.reference
+TOLERANCE = 1e-3
+
+
+def check_parity(hf_dir, model_folder, token_ids):
+    expected = Reference(hf_dir).logits(token_ids)
+    runner = load_runner(model_folder)
+
+    for way in WAYS:
+        logits = way(Sequence(runner, len(token_ids)), token_ids)
+        np.testing.assert_allclose(logits, expected, atol=TOLERANCE, err_msg=way.__name__)
+
+
+def random_token_ids(num_tokens, vocab_size):
+    return np.random.default_rng(3).integers(0, vocab_size, num_tokens).tolist()
+
+
+def test_tiny_with_lites_rotary_settings(tiny_hf, tiny_fp32):
+    check_parity(tiny_hf, tiny_fp32, random_token_ids(400, 320))
+
+
+def test_tiny_beyond_the_length_that_yarn_stretches(tiny_hf, tiny_fp32):
+    token_ids = random_token_ids(5000, 320)
+    expected = Reference(tiny_hf).logits(token_ids)
+    sequence = Sequence(load_runner(tiny_fp32), len(token_ids))
+
+    logits = sequence.append_in_chunks(token_ids, [500] * 10)
+
+    np.testing.assert_allclose(logits, expected, atol=TOLERANCE)
+
+
+def test_experts_fused_in_one_tensor(tmp_path):
+    hf_dir = write_tiny_checkpoint(tmp_path / "hf", experts="fused")
+    check_parity(hf_dir, export_quietly(hf_dir, tmp_path / "out"), random_token_ids(100, 320))
+
+
+def test_shards_as_transformers_saves_them(tiny_hf, tiny_fp32, tmp_path):
+    sharded = tmp_path / "sharded"
+    Reference(tiny_hf).save(sharded, max_shard_size="300KB")
+    for name in ("config.json", "tokenizer.json"):
+        (sharded / name).write_bytes((tiny_hf / name).read_bytes())
+
+    out_dir = export_quietly(sharded, tmp_path / "out")
+
+    assert len(list(sharded.glob("*.safetensors"))) > 2
+    weights = "model.onnx.data"
+    assert (out_dir / weights).read_bytes() == (tiny_fp32 / weights).read_bytes()
+
+
+def test_config_as_transformers_saves_it(tiny_hf, tiny_fp32, tmp_path):
+    saved = tmp_path / "saved"
+    Reference(tiny_hf).save(saved, max_shard_size="1GB")
+    (saved / "tokenizer.json").write_bytes((tiny_hf / "tokenizer.json").read_bytes())
+
+    out_dir = export_quietly(saved, tmp_path / "out")
+
+    assert (out_dir / "model.onnx").read_bytes() == (tiny_fp32 / "model.onnx").read_bytes()
+
+
+def test_mini(mini_hf, mini_fp32):
+    check_parity(mini_hf, mini_fp32, random_token_ids(300, 8192))
+
+
+def test_verify_measures_an_exact_export(mini_hf, mini_fp32):
+    comparisons = verify(mini_hf, mini_fp32)
+
+    assert max(c.max_abs_logit_error for c in comparisons) < TOLERANCE
+    assert max(c.after_rewind_max_abs_error for c in comparisons) < TOLERANCE
+    assert all(c.num_agreeing == c.num_new_tokens or c.is_near_tie for c in comparisons)
+
+
+def test_verify_measures_a_rounded_export(mini_hf, tmp_path):
+    from onnx_export.config import ExportConfig
+
+    out_dir = export_quietly(mini_hf, tmp_path / "out", ExportConfig("int4"))
+
+    comparisons = verify(mini_hf, out_dir)
+
+    assert max(c.max_abs_logit_error for c in comparisons) > 0.1
