@@ -37,8 +37,11 @@ class Backend(Protocol):
         """
         ...
 
-    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> None:
-        """Compute ahead what ``stream`` would need first; harmless to interrupt."""
+    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> int:
+        """Compute ahead what ``stream`` would need first; harmless to interrupt.
+
+        Returns the number of prompt tokens computed.
+        """
         ...
 
     def forget(self, uri: str) -> None:

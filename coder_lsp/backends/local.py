@@ -7,7 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.backends.document_anchors import DocumentAnchors, Place
+from coder_lsp.engine.engine import Engine, EngineOptions, Preparation
 from coder_lsp.model_folder import ModelFolder
 from coder_lsp.prompt.build import build_prompt
 from coder_lsp.prompt.line_encoder import LineEncoder
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from coder_lsp.backends.base import FimRequest
     from coder_lsp.cancellation import CancellationToken
     from coder_lsp.generation import GenerationChunk
-    from coder_lsp.prompt.anchor import Anchor
     from coder_lsp.prompt.build import Prompt
     from coder_lsp.settings import Settings
 
@@ -32,7 +32,7 @@ class LocalBackend:
         self._is_healing = is_healing
         self._context_tokens = min(context_tokens, engine.manifest.context_length)
         self._encoder = LineEncoder(engine.tokenizer)
-        self._anchors: dict[str, Anchor] = {}
+        self._anchors: dict[str, DocumentAnchors] = {}
 
     @classmethod
     def load(cls, settings: Settings) -> LocalBackend:
@@ -50,40 +50,59 @@ class LocalBackend:
         self, request: FimRequest, cancellation: CancellationToken
     ) -> Iterator[GenerationChunk]:
         """Generate after the anchored prompt; see ``Backend.stream``."""
-        prompt = self._prompt(request)
+        anchors = self._anchors_of(request)
+        place = anchors.choose(request.snapshot, self._encoder, self._budget(request))
+        prompt = self._prompt(place)
         return self._engine.generate(
-            request.snapshot.uri,
+            place.sequence_id,
             prompt.token_ids,
             request.options,
             cancellation,
             prompt.healed.encode(),
         )
 
-    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> None:
-        """Compute the prompt ahead; see ``Backend.prepare``."""
-        self._engine.prepare(request.snapshot.uri, self._prompt(request).token_ids, cancellation)
+    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> int:
+        """Compute the current prompt ahead, then a fresher anchor's where the current is worn."""
+        anchors, budget = self._anchors_of(request), self._budget(request)
+        place = anchors.choose(request.snapshot, self._encoder, budget)
+        prepared = self._prepare(place, cancellation)
+        standby = anchors.standby(request.snapshot, self._encoder, budget)
+        if standby is None or not prepared.is_complete:
+            return prepared.num_new_tokens
+        renewed = self._prepare(standby, cancellation)
+        if renewed.is_complete:
+            anchors.keep(standby)
+        return prepared.num_new_tokens + renewed.num_new_tokens
 
     def forget(self, uri: str) -> None:
-        """Free a closed document's anchor and KV cache."""
-        self._anchors.pop(uri, None)
-        self._engine.forget(uri)
+        """Free a closed document's anchors and KV caches."""
+        anchors = self._anchors.pop(uri, None)
+        for sequence_id in () if anchors is None else anchors.sequence_ids:
+            self._engine.forget(sequence_id)
 
     def stats(self) -> Mapping[str, int | float | str]:
         """Return what the caches hold."""
         return {"model": self.model, **asdict(self._engine.stats())}
 
-    def _prompt(self, request: FimRequest) -> Prompt:
-        snapshot = request.snapshot
-        prompt = build_prompt(
-            snapshot,
+    def _prepare(self, place: Place, cancellation: CancellationToken) -> Preparation:
+        prompt = self._prompt(place)
+        return self._engine.prepare(place.sequence_id, prompt.token_ids, cancellation)
+
+    def _prompt(self, place: Place) -> Prompt:
+        return build_prompt(
+            place.anchor,
+            place.typed,
             self._encoder,
             self._engine.manifest.fim,
-            TokenBudget.share(self._context_tokens, request.options.max_new_tokens),
-            self._anchors.get(snapshot.uri),
             is_healing=self._is_healing,
         )
-        self._anchors[snapshot.uri] = prompt.anchor
-        return prompt
+
+    def _anchors_of(self, request: FimRequest) -> DocumentAnchors:
+        uri = request.snapshot.uri
+        return self._anchors.setdefault(uri, DocumentAnchors(uri))
+
+    def _budget(self, request: FimRequest) -> TokenBudget:
+        return TokenBudget.share(self._context_tokens, request.options.max_new_tokens)
 
 
 def embedded_model_path() -> Path:

@@ -100,10 +100,11 @@ class ScriptedBackend:
         answer = next((a for a in self._answers if a.is_for(request.snapshot)), self._default)
         return _play(answer, request.options.max_new_tokens, cancellation)
 
-    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> None:
+    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> int:
         """Compute nothing: the answers are written."""
         del request, cancellation
         self._num_prepared += 1
+        return 0
 
     def forget(self, uri: str) -> None:
         """Free nothing: no document is kept."""

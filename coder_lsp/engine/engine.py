@@ -40,6 +40,14 @@ class EngineOptions:
     cache_bytes: int = 512 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What became of computing a prompt ahead; ``is_complete``: it was not cancelled."""
+
+    num_new_tokens: int
+    is_complete: bool
+
+
 class Engine:
     """Owns the ``InferenceSession`` and the caches; called from one thread only, so no lock."""
 
@@ -93,15 +101,19 @@ class Engine:
 
     def prepare(
         self, sequence_id: str, prompt_ids: Sequence[int], cancellation: CancellationToken
-    ) -> None:
+    ) -> Preparation:
         """Compute a prompt ahead; what was computed before a cancellation stays."""
         token_ids = list(prompt_ids)
         self._check_length(token_ids, GenerationOptions(max_new_tokens=1))
+        if self._prefix_cache.holds(sequence_id, token_ids):
+            return Preparation(0, is_complete=True)
         cache = self._prefix_cache.take(sequence_id, token_ids, len(token_ids))
+        num_cached = cache.offset
         try:
             prefill(self._runner, cache, token_ids, cancellation)
         except Cancelled:
-            return
+            return Preparation(cache.offset - num_cached, is_complete=False)
+        return Preparation(cache.offset - num_cached, is_complete=True)
 
     def forget(self, sequence_id: str) -> None:
         """Free a sequence; an unknown one does no harm."""

@@ -55,6 +55,11 @@ class PrefixCache:
         self._evict(keep=sequence_id)
         return cache
 
+    def holds(self, sequence_id: str, token_ids: Sequence[int]) -> bool:
+        """Whether a sequence begins with all of ``token_ids``."""
+        cache = self._sequences.get(sequence_id)
+        return cache is not None and num_shared(cache.token_ids, token_ids) == len(token_ids)
+
     def forget(self, sequence_id: str) -> None:
         """Free a sequence; an unknown one does no harm."""
         self._sequences.pop(sequence_id, None)

@@ -21,8 +21,23 @@ if TYPE_CHECKING:
 
 PREFIX_FILL = 0.75
 """A window edge is moved so that this share is filled: it then stays for many lines."""
+STICKY_SUFFIX = 400
+"""Code points after the cursor that must be as they were; changes below leave the anchor."""
+MAX_TYPED = 2000
+"""Code points; beyond it no budget of tokens could hold what was typed."""
 
 _TAIL = re.compile(r"""[\s)\]}>"'`;,:]{0,64}""")
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How an anchor fits a document: ``typed`` since, and whether a new one would be truer.
+
+    That is so when something far below changed, or a closing tail has moved to a later line.
+    """
+
+    typed: str
+    is_stale: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +56,46 @@ class Anchor:
     prefix_ids: tuple[int, ...]
     suffix_ids: tuple[int, ...]
 
-    def typed(self, snapshot: DocumentSnapshot) -> str | None:
-        """Return the text typed since, or None where the anchor does not fit the document."""
-        text = snapshot.text
-        if snapshot.offset < self.offset or not text.startswith(self.prefix, self.start):
+    def fit(self, snapshot: DocumentSnapshot) -> Fit | None:
+        """Return how the anchor fits the document now, None where it does not."""
+        begin = self._typed_start(snapshot.text, snapshot.offset)
+        if begin is None:
             return None
-        if self._suffix_start(text, snapshot.offset) is None:
+        after = self._suffix_start(snapshot.text, snapshot.offset)
+        if after is None:
             return None
-        return text[self.offset : snapshot.offset]
+        is_same = snapshot.text.startswith(self.suffix, after)
+        has_moved = "\n" in snapshot.text[snapshot.offset : after]
+        return Fit(snapshot.text[begin : snapshot.offset], is_stale=has_moved or not is_same)
 
-    def _suffix_start(self, text: str, offset: int) -> int | None:
+    def stands_in(self, text: str) -> bool:
+        """Whether the document still holds the anchor's texts, wherever the cursor may be."""
+        end = self.start + len(self.prefix)
+        return text.startswith(self.prefix, self.start) and text.startswith(
+            self.suffix[:STICKY_SUFFIX], end
+        )
+
+    def _typed_start(self, text: str, cursor: int) -> int | None:
+        """Find the prefix, which edits above the window may have moved."""
+        if self.offset <= cursor <= self.offset + MAX_TYPED and text.startswith(
+            self.prefix, self.start
+        ):
+            return self.offset
+        if self.start == 0:  # what is new above it belongs into the window
+            return None
+        lowest = max(cursor - len(self.prefix) - MAX_TYPED, 0)
+        start = text.rfind(self.prefix, lowest, cursor)
+        return None if start < 0 else start + len(self.prefix)
+
+    def _suffix_start(self, text: str, cursor: int) -> int | None:
         """Find the suffix after the cursor or after a closing tail, also one on later lines."""
-        tail = _TAIL.match(text, offset)
-        last = offset if tail is None else tail.end()
-        if self.is_suffix_whole:
-            start = len(text) - len(self.suffix)
-            return start if offset <= start <= last and text.endswith(self.suffix) else None
-        starts = range(offset, last + 1)
-        return next((start for start in starts if text.startswith(self.suffix, start)), None)
+        tail = _TAIL.match(text, cursor)
+        last = cursor if tail is None else tail.end()
+        head = self.suffix[:STICKY_SUFFIX]
+        starts = (at for at in range(cursor, last + 1) if text.startswith(head, at))
+        if self.is_suffix_whole and len(self.suffix) < STICKY_SUFFIX:
+            starts = (at for at in starts if at + len(self.suffix) == len(text))
+        return next(starts, None)
 
 
 def place_anchor(

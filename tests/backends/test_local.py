@@ -185,3 +185,30 @@ def test_what_is_typed_is_healed_and_not_shown_twice(backend, typed):
 
     assert whole.startswith(" open(")
     assert (typed + text).startswith("with open(")
+
+
+def test_preparing_again_costs_nothing_and_leaves_what_was_generated(backend):
+    complete(backend, FILE, max_new_tokens=8)
+    held = backend.stats()["num_tokens"]
+
+    assert (
+        backend.prepare(FimRequest(snapshot_of(FILE), GenerationOptions()), CancellationToken())
+        == 0
+    )
+    assert backend.stats()["num_tokens"] == held
+
+
+def test_a_renewed_anchor_is_swapped_in_when_it_is_complete(backend):
+    typed = "".join(f"x{i} = {i}\n    " for i in range(8))
+    text = FILE.replace("‸", f"{typed}‸")
+    complete(backend, FILE)
+    complete(backend, text)
+    request = FimRequest(snapshot_of(text), GenerationOptions(max_new_tokens=8))
+    cancelled = CancellationToken()
+    cancelled.cancel()
+
+    assert backend.prepare(request, cancelled) == 0
+    check_num_new(backend, text, most=1)  # the worn anchor is still the one that is used
+    assert backend.prepare(request, CancellationToken()) > 20
+    check_num_new(backend, text, most=1)
+    assert backend.prepare(request, CancellationToken()) == 0

@@ -1,5 +1,6 @@
 import pytest
 
+from coder_lsp.backends.document_anchors import DocumentAnchors
 from coder_lsp.prompt.build import build_prompt
 from coder_lsp.prompt.fim_template import arrange
 from coder_lsp.prompt.token_budget import TokenBudget
@@ -25,10 +26,10 @@ def keystrokes(encoder, folder, shown):
     """Build prompts as the backend does, one after the other; healed text follows ``~``."""
 
     def build(*texts, budget=BUDGET):
-        anchor, prompts = None, []
+        anchors, prompts = DocumentAnchors("file:///a.py"), []
         for text in texts:
-            prompt = build_prompt(snapshot_of(text), encoder, folder.manifest.fim, budget, anchor)
-            anchor = prompt.anchor
+            place = anchors.choose(snapshot_of(text), encoder, budget)
+            prompt = build_prompt(place.anchor, place.typed, encoder, folder.manifest.fim)
             healed = f"~{prompt.healed}" if prompt.healed else ""
             prompts.append(shown(prompt.token_ids) + healed)
         return prompts
@@ -134,21 +135,30 @@ def test_window_edges_move_in_large_steps(keystrokes):
     assert 1 <= len(set(starts)) <= 3
 
 
-@pytest.mark.parametrize(("before", "after"), [(4000, 10), (10, 4000), (4000, 4000), (0, 4000)])
-def test_the_prompt_keeps_to_its_budget(encoder, folder, before, after):
-    text = "x = 1\n" * before + "y‸\n" + "z = 2\n" * after
-    budget = TokenBudget.share(1024, 64)
+@pytest.fixture
+def built(encoder, folder):
+    """Build the prompt of one snapshot."""
 
-    prompt = build_prompt(snapshot_of(text), encoder, folder.manifest.fim, budget)
+    def build(text, budget):
+        snapshot = snapshot_of(text)
+        place = DocumentAnchors(snapshot.uri).choose(snapshot, encoder, budget)
+        return build_prompt(place.anchor, place.typed, encoder, folder.manifest.fim)
+
+    return build
+
+
+@pytest.mark.parametrize(("before", "after"), [(4000, 10), (10, 4000), (4000, 4000), (0, 4000)])
+def test_the_prompt_keeps_to_its_budget(built, before, after):
+    text = "x = 1\n" * before + "y‸\n" + "z = 2\n" * after
+
+    prompt = built(text, TokenBudget.share(1024, 64))
 
     assert 1024 * 0.6 < len(prompt.token_ids) <= 1024 - 64
 
 
-def test_literal_fim_tokens_are_text(encoder, folder):
+def test_literal_fim_tokens_are_text(built, folder):
     name = "<｜fim▁hole｜>"
 
-    prompt = build_prompt(
-        snapshot_of(f"# {name}\nx‸\n{name}\n"), encoder, folder.manifest.fim, BUDGET
-    )
+    prompt = built(f"# {name}\nx‸\n{name}\n", BUDGET)
 
     assert prompt.token_ids.count(folder.manifest.fim.fim_hole) == 1

@@ -1,0 +1,107 @@
+"""The anchors of one document: a few places where the user works, each with a cached sequence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from coder_lsp.prompt.anchor import place_anchor
+
+if TYPE_CHECKING:
+    from coder_lsp.document import DocumentSnapshot
+    from coder_lsp.prompt.anchor import Anchor, Fit
+    from coder_lsp.prompt.line_encoder import LineEncoder
+    from coder_lsp.prompt.token_budget import TokenBudget
+
+MAX_PLACES = 3
+"""Anchors kept for a document: who jumps between two places finds both as they were left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An anchor, the name of its sequence in the KV cache, and the text typed since."""
+
+    sequence_id: str
+    anchor: Anchor
+    typed: str
+
+
+class DocumentAnchors:
+    """Anchors in order of use, the most recent first; one place more is for the standby."""
+
+    def __init__(self, uri: str) -> None:
+        self._anchors: dict[str, Anchor] = {}  # by sequence, the most recent last
+        self._sequence_ids = tuple(f"{uri}#{i}" for i in range(MAX_PLACES + 1))
+
+    @property
+    def sequence_ids(self) -> tuple[str, ...]:
+        """The names of all sequences that this document may have."""
+        return self._sequence_ids
+
+    def choose(
+        self, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
+    ) -> Place:
+        """Return the place that fits best; a new one where none does."""
+        place = self._fitting(snapshot, encoder, budget)
+        if place is None:
+            place = self._new_place(snapshot, encoder, budget)
+        self.keep(place)
+        return place
+
+    def standby(
+        self, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
+    ) -> Place | None:
+        """Return a place worth preparing while the user is idle, None where all is well.
+
+        It becomes the document's by ``keep``, once its prompt has been computed.
+        """
+        current = self._fitting(snapshot, encoder, budget)
+        if current is None:
+            return None
+        fit = current.anchor.fit(snapshot)
+        if fit is None or not _is_worn(fit, encoder, budget):
+            return None
+        anchor = place_anchor(snapshot, encoder, budget, current.anchor)
+        if anchor == current.anchor:
+            return None
+        typed = snapshot.text[anchor.offset : snapshot.offset]
+        return Place(self._unused_sequence(), anchor, typed)
+
+    def keep(self, place: Place) -> None:
+        """Make a place the most recent one; the least recent makes room for the next standby."""
+        self._anchors.pop(place.sequence_id, None)
+        self._anchors[place.sequence_id] = place.anchor
+        while len(self._anchors) > MAX_PLACES:
+            self._anchors.pop(next(iter(self._anchors)))
+
+    def _fitting(
+        self, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
+    ) -> Place | None:
+        best: tuple[tuple[bool, int], Place] | None = None
+        for sequence_id, anchor in reversed(self._anchors.items()):
+            fit = anchor.fit(snapshot)
+            if fit is None or len(encoder.encode(fit.typed)) > budget.typed:
+                continue
+            rank = (fit.is_stale, len(fit.typed))
+            if best is None or rank < best[0]:
+                best = rank, Place(sequence_id, anchor, fit.typed)
+        return None if best is None else best[1]
+
+    def _new_place(
+        self, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
+    ) -> Place:
+        recent = next(reversed(self._anchors), None)
+        previous = None if recent is None else self._anchors[recent]
+        anchor = place_anchor(snapshot, encoder, budget, previous)
+        typed = snapshot.text[anchor.offset : snapshot.offset]
+        if recent is None or previous is None or previous.stands_in(snapshot.text):
+            recent = self._unused_sequence()
+        # Otherwise nothing can fit the recent anchor again: its rows are trimmed, not copied.
+        return Place(recent, anchor, typed)
+
+    def _unused_sequence(self) -> str:
+        return next(name for name in self._sequence_ids if name not in self._anchors)
+
+
+def _is_worn(fit: Fit, encoder: LineEncoder, budget: TokenBudget) -> bool:
+    return fit.is_stale or len(encoder.encode(fit.typed)) * 2 > budget.typed
