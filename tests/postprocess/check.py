@@ -1,0 +1,30 @@
+"""How rules are checked: a text with the cursor, what the model says, and what is left of it."""
+
+from coder_lsp.postprocess.place import Place
+from coder_lsp.postprocess.rule import Draft
+from coder_lsp.postprocess.rules import RULES, Outcome, apply_rules
+from coder_lsp.settings import Multiline
+from tests.support.snapshots import snapshot_of
+
+
+def check_rule(
+    name: str, text: str, model_says: str, expected: str, multiline: Multiline = "auto"
+) -> None:
+    """Check what the named rule alone leaves of a completion that has ended."""
+    rule = next(rule for rule in RULES if rule.name == name)
+    cut = rule.judge(Draft(model_says, has_ended=True), Place.of(snapshot_of(text), multiline))
+
+    assert (model_says if cut is None else model_says[: cut.end]) == expected
+
+
+def check_shown(
+    text: str,
+    model_says: str,
+    shown: str,
+    refused_by: str | None = None,
+    multiline: Multiline = "auto",
+) -> None:
+    """Check what all rules make of a completion."""
+    outcome = apply_rules(model_says, Place.of(snapshot_of(text), multiline))
+
+    assert outcome == Outcome(shown, refused_by)
