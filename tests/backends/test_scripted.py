@@ -1,0 +1,124 @@
+import json
+import threading
+
+import pytest
+
+from coder_lsp.backends.base import FimRequest
+from coder_lsp.backends.scripted import ScriptedAnswer, ScriptedBackend
+from coder_lsp.cancellation import CancellationToken
+from coder_lsp.errors import BackendError, SettingsError
+from coder_lsp.generation import GenerationOptions
+from tests.support.snapshots import snapshot_of
+
+
+def read_script(tmp_path, script):
+    path = tmp_path / "script.json"
+    path.write_text(script if isinstance(script, str) else json.dumps(script), encoding="utf-8")
+    return ScriptedBackend.from_file(path)
+
+
+def stream(backend, text, language_id="python", max_new_tokens=64):
+    request = FimRequest(
+        snapshot_of(text, language_id=language_id), GenerationOptions(max_new_tokens)
+    )
+    return list(backend.stream(request, CancellationToken()))
+
+
+def check_answer(backend, text, expected, **fields):
+    assert "".join(chunk.text for chunk in stream(backend, text, **fields)) == expected
+
+
+SCRIPT = {
+    "answers": [
+        {"prefix_ends_with": "f(", "language": "go", "completion": "in Go"},
+        {"prefix_ends_with": "f(", "completion": "überall 👍", "chunks": 3, "delay_ms": 1},
+        {"prefix_ends_with": "f", "completion": "never reached after f("},
+    ],
+    "default": {"completion": "otherwise", "prefill_ms": 0.5},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "language_id", "expected"),
+    [
+        ("f(‸)", "go", "in Go"),
+        ("f(‸", "python", "überall 👍"),
+        ("f‸(", "python", "never reached after f("),
+        ("‸f(", "python", "otherwise"),
+    ],
+)
+def test_the_first_answer_that_fits_is_given(tmp_path, text, language_id, expected):
+    check_answer(read_script(tmp_path, SCRIPT), text, expected, language_id=language_id)
+
+
+def test_without_a_default_nothing_is_said(tmp_path):
+    check_answer(read_script(tmp_path, {"answers": []}), "‸", "")
+
+
+def test_answers_come_in_chunks_and_the_last_has_the_finish_reason(tmp_path):
+    chunks = stream(read_script(tmp_path, SCRIPT), "f(‸")
+
+    assert [chunk.text for chunk in chunks] == ["übe", "ral", "l 👍", ""]
+    assert [chunk.finish_reason for chunk in chunks] == [None, None, None, "stop"]
+    assert [chunk.usage.num_generated_tokens for chunk in chunks] == [1, 2, 3, 3]
+
+
+def test_a_chunk_counts_as_a_token(tmp_path):
+    chunks = stream(read_script(tmp_path, SCRIPT), "f(‸", max_new_tokens=2)
+
+    assert [chunk.text for chunk in chunks] == ["übe", "ral", ""]
+    assert chunks[-1].finish_reason == "length"
+
+
+@pytest.mark.parametrize("slow", ["prefill_ms", "delay_ms"])
+def test_cancelling_ends_the_waiting_at_once(slow):
+    backend = ScriptedBackend((ScriptedAnswer("abc", chunks=1, **{slow: 60_000}),))
+    cancellation = CancellationToken()
+    threading.Timer(0.01, cancellation.cancel).start()
+    request = FimRequest(snapshot_of("‸"), GenerationOptions())
+    chunks = list(backend.stream(request, cancellation))
+
+    assert [(chunk.text, chunk.finish_reason) for chunk in chunks] == [("", "cancelled")]
+
+
+def test_calls_are_counted():
+    backend = ScriptedBackend(())
+    stream(backend, "‸")
+    backend.prepare(FimRequest(snapshot_of("‸"), GenerationOptions()), CancellationToken())
+    backend.forget("file:///a.py")
+    backend.forget("file:///b.py")
+
+    assert backend.model == "scripted"
+    assert backend.stats() == {"requests": 1, "prepared": 1, "forgotten": 2}
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", 'expected an object with "answers"'),
+        ({"answer": []}, '"answers" and "default" only, found \'answer\''),
+        ({"answers": {}}, "answers: expected a list"),
+        ({"answers": [1]}, r"answers\[0\]: expected an object, found 1"),
+        ({"answers": [{"completion": ""}]}, r'answers\[0\]: expected "prefix_ends_with"'),
+        ({"default": {}}, 'default: expected a text "completion"'),
+        ({"default": {"completion": "", "delay": 1}}, "found 'delay'"),
+        ({"default": {"completion": "", "delay_ms": -1}}, "delay_ms: expected a number of at"),
+        ({"default": {"completion": "", "prefill_ms": True}}, "prefill_ms: expected a number"),
+        ({"default": {"completion": "", "chunks": 0}}, "chunks: expected a positive number"),
+        ({"default": {"completion": "", "language": 1}}, "language: expected a text"),
+    ],
+)
+def test_a_wrong_script_is_refused(tmp_path, script, message):
+    with pytest.raises(BackendError, match=message):
+        read_script(tmp_path, script)
+
+
+def test_a_missing_script_is_named(tmp_path):
+    with pytest.raises(BackendError, match=r"absent\.json cannot be read"):
+        ScriptedBackend.from_file(tmp_path / "absent.json")
+
+
+def test_without_a_path_the_setting_is_named():
+    with pytest.raises(SettingsError, match=r"coder-lsp\.script"):
+        ScriptedBackend.from_file("")
