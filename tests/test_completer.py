@@ -20,6 +20,10 @@ class RecordingBackend(ScriptedBackend):
         self.was_closed = False
 
     def stream(self, request, cancellation):
+        self.stream_in_use = self._stream()  # so that nobody but the completer closes it
+        return self.stream_in_use
+
+    def _stream(self):
         try:
             for chunk in self.chunks:
                 self.num_taken += 1
