@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from coder_lsp.backends.base import Backend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.completer import Completion, CompletionRequest
 from coder_lsp.completion_cache import CompletionCache
@@ -24,21 +23,6 @@ Feature = Literal["inline", "plain"]
 
 _NUM_REMEMBERED_OFFERS = 256
 _RELOADING = ("backend", "script", "model", "threads", "context_tokens", "cache_megabytes")
-
-
-def create_backend(settings: Settings) -> Backend:
-    """Load the backend that the settings name. Raises ``CoderError``.
-
-    Imported here and not at the top: numpy, ONNX Runtime and tokenizers take long to import, and
-    ``initialize`` is answered meanwhile.
-    """
-    if settings.backend == "scripted":
-        from coder_lsp.backends.scripted import ScriptedBackend  # noqa: PLC0415 (see above)
-
-        return ScriptedBackend.from_file(settings.script)
-    from coder_lsp.backends.local import LocalBackend  # noqa: PLC0415 (see above)
-
-    return LocalBackend.load(settings)
 
 
 @dataclass(frozen=True, slots=True)

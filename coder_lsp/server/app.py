@@ -8,6 +8,7 @@ from typing import Any
 
 from lsprotocol import types
 
+from coder_lsp.backends.create import create_backend
 from coder_lsp.server import (
     commands,
     completion,
@@ -20,7 +21,7 @@ from coder_lsp.server import (
 )
 from coder_lsp.server.language_server import CoderServer
 from coder_lsp.server.logs import start_log
-from coder_lsp.session import Session, create_backend
+from coder_lsp.session import Session
 from coder_lsp.settings import Settings
 
 _CLOSING_SECONDS = 1.0
