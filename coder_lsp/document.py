@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 _CLOSING_TAIL = re.compile(r"""[\s)\]}>"'`;,:]*""")
+_SHORT_CLOSING_TAIL = re.compile(r"""[\s)\]}>"'`;,:]{0,64}""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +65,36 @@ def is_closing_tail(text: str) -> bool:
     says nothing about what is to come.
     """
     return _CLOSING_TAIL.fullmatch(text) is not None
+
+
+def after_closing_tail(text: str, offset: int) -> int:
+    """Return where text begins after ``offset`` that is no closing tail, looking a little ahead.
+
+    Also over line ends: Enter between two braces moves the closing one to a later line.
+    """
+    tail = _SHORT_CLOSING_TAIL.match(text, offset)
+    return offset if tail is None else tail.end()
+
+
+def typed_between(before: DocumentSnapshot, after: DocumentSnapshot) -> str | None:
+    """Return what was typed at the cursor of ``before`` to make ``after`` of it.
+
+    None where something else was done. Closers right of the cursor may come and go meanwhile, since
+    editors put them there and the user types over them. Line ends are given as newlines.
+    """
+    if after.offset < before.offset or before.uri != after.uri:
+        return None
+    if not is_same_around(before.text, before.offset, after.text, after.offset):
+        return None
+    if not after.text.startswith(before.prefix):
+        return None
+    return after.text[before.offset : after.offset].replace("\r\n", "\n")
+
+
+def is_same_around(before: str, before_offset: int, after: str, after_offset: int) -> bool:
+    """Whether two texts go on alike after their offsets, closing tails left aside."""
+    first, second = (
+        after_closing_tail(before, before_offset),
+        after_closing_tail(after, after_offset),
+    )
+    return len(before) - first == len(after) - second and before.endswith(after[second:])

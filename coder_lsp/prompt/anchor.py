@@ -7,11 +7,10 @@ the middle (EFIM, arXiv 2505.21889), so that a keystroke adds one or two tokens 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coder_lsp.document import is_closing_tail, line_start
+from coder_lsp.document import after_closing_tail, is_closing_tail, line_start
 from coder_lsp.prompt.window import window_after, window_before
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ STICKY_SUFFIX = 400
 """Code points after the cursor that must be as they were; changes below leave the anchor."""
 MAX_TYPED = 2000
 """Code points; beyond it no budget of tokens could hold what was typed."""
-
-_TAIL = re.compile(r"""[\s)\]}>"'`;,:]{0,64}""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +86,7 @@ class Anchor:
 
     def _suffix_start(self, text: str, cursor: int) -> int | None:
         """Find the suffix after the cursor or after a closing tail, also one on later lines."""
-        tail = _TAIL.match(text, cursor)
-        last = cursor if tail is None else tail.end()
+        last = after_closing_tail(text, cursor)
         head = self.suffix[:STICKY_SUFFIX]
         starts = (at for at in range(cursor, last + 1) if text.startswith(head, at))
         if self.is_suffix_whole and len(self.suffix) < STICKY_SUFFIX:
