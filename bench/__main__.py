@@ -14,7 +14,9 @@ from coder_lsp.errors import CoderError
 
 _MODULES = types.MappingProxyType(
     {
+        "exactness": "bench.exactness",
         "gguf": "bench.gguf_command",
+        "infilling": "bench.infilling",
         "keystrokes": "bench.keystrokes",
         "server": "bench.server",
         "traces": "bench.make_traces",

@@ -1,8 +1,9 @@
 """``exactness``: the exported mini, run by the product's engine, against transformers.
 
-Each prompt is read in chunks and continued token by token; then the cache is rewound into the middle
-of the prompt, and the rest is read again, the end of it token by token. The reference reads prompt
-and continuation at once, without a cache. A tiny random model with Lite's rotary settings follows.
+Each prompt is read in chunks and continued token by token; then the cache is rewound into the
+middle of the prompt, and the rest is read again, the end of it token by token. The reference reads
+prompt and continuation at once, without a cache. A tiny random model with Lite's rotary settings
+follows.
 """
 
 import json
@@ -15,11 +16,13 @@ from pathlib import Path
 import click
 import numpy as np
 
+from bench.errors import BenchError
 from bench.source_prompts import source_texts
 from coder_lsp.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 from onnx_export.agreement import greedy_agreement, max_abs_error
 from onnx_export.config import CONFIG_NAME, ExportConfig, ModelConfig, Precision
+from onnx_export.errors import ExportError
 from onnx_export.export import HuggingFaceFolder, Labels, export
 from onnx_export.reference import Reference
 from tests.support.parity import Sequence, load_runner
@@ -86,10 +89,10 @@ class Exactness:
 )
 def command(json_path: Path, precision: Precision, num_prompts: int, hf_dir: Path) -> None:
     """Compare logits and greedy tokens with transformers; exit status 1 if fp32 is not exact."""
-    with tempfile.TemporaryDirectory() as temporary:
-        mini = _measure(hf_dir, Path(temporary) / "mini", precision, num_prompts)
-        tiny_hf = write_tiny_checkpoint(Path(temporary) / "tiny-hf")
-        tiny = _measure(tiny_hf, Path(temporary) / "tiny", precision, num_prompts)
+    try:
+        mini, tiny = _measure_both(hf_dir, precision, num_prompts)
+    except ExportError as exc:
+        raise BenchError(str(exc)) from exc
     document = {**mini.as_json(), "model": hf_dir.name, "tiny_with_yarn": tiny.as_json()}
     json_path.parent.mkdir(parents=True, exist_ok=True)
     json_path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
@@ -159,14 +162,14 @@ def _chunk_sizes(num_tokens: int, generator: np.random.Generator) -> list[int]:
 def _prompts(
     hf_dir: Path, out_dir: Path, num_prompts: int
 ) -> Iterator[tuple[list[int], np.random.Generator]]:
-    """Yield fill-in-the-middle prompts of 8 to 512 tokens, cut from source files at random."""
+    """Yield fill-in-the-middle prompts of up to 256 tokens, cut from source files at random."""
     config = ModelConfig.read(hf_dir / CONFIG_NAME)
     folder = ModelFolder.read(out_dir)
     fim, tokenizer = folder.manifest.fim, Tokenizer(folder.tokenizer_path)
     generator = np.random.default_rng(_SEED)
     for text in source_texts(num_prompts):
         token_ids = [i for i in tokenizer.encode(text) if i < config.vocab_size]
-        length = int(generator.integers(8, 513))
+        length = int(generator.integers(8, 257))
         window = token_ids[:length]
         hole = int(generator.integers(1, len(window)))
         prefix, suffix = window[:hole], window[hole + NUM_NEW_TOKENS :]

@@ -13,6 +13,7 @@ _REPOSITORY_PATTERNS = (
     "editors/**/*.lua",
 )
 _MIN_CHARACTERS = 2_000
+_MAX_CHARACTERS = 4_000
 
 
 def source_texts(number: int) -> Iterator[str]:
@@ -29,7 +30,7 @@ def _cut(texts: list[str]) -> Iterator[str]:
     for part in itertools.count():
         for text in texts:
             start = _line_start(text, part * _MIN_CHARACTERS % (len(text) - 1))
-            yield text[start:]
+            yield text[start : start + _MAX_CHARACTERS]
 
 
 def _line_start(text: str, offset: int) -> int:

@@ -24,11 +24,11 @@ BOS, FIM_HOLE, FIM_BEGIN, FIM_END = 0, 2, 3, 4
 
 PROMPTS = (
     (
-        "import json\nfrom pathlib import Path\n\n\ndef read_settings(path: Path) -> dict:\n    with ",
+        "import json\nfrom pathlib import Path\n\n\ndef read(path: Path) -> dict:\n    with ",
         ":\n        return json.load(file)\n\n\nif __name__ == '__main__':\n    main()\n",
     ),
     (
-        "package main\n\nimport \"fmt\"\n\nfunc sum(values []int) int {\n\ttotal := 0\n\tfor ",
+        'package main\n\nimport "fmt"\n\nfunc sum(values []int) int {\n\ttotal := 0\n\tfor ',
         "\n\treturn total\n}\n\nfunc main() {\n\tfmt.Println(sum([]int{1, 2, 3}))\n}\n",
     ),
     ("export function isEmpty(text: string): boolean {\n  return ", "\n}\n"),
@@ -62,7 +62,9 @@ def _write_mini(reference: Reference, tokenizer_path: Path) -> None:
     tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer_path))
     arrays = {}
     for i, (prefix, suffix) in enumerate(PROMPTS):
-        before, after = (tokenizer.encode(t, add_special_tokens=False).ids for t in (prefix, suffix))
+        before, after = (
+            tokenizer.encode(t, add_special_tokens=False).ids for t in (prefix, suffix)
+        )
         prompt = [BOS, FIM_BEGIN, *before, FIM_HOLE, *after, FIM_END]
         continuation = _continue(reference, prompt)
         logits = reference.logits(prompt + continuation)

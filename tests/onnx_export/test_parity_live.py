@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from onnx_export.config import ExportConfig
 from onnx_export.reference import Reference
 from onnx_export.verify import verify
 from tests.onnx_export.conftest import export_quietly
@@ -81,8 +82,6 @@ def test_verify_measures_an_exact_export(mini_hf, mini_fp32):
 
 
 def test_verify_measures_a_rounded_export(mini_hf, tmp_path):
-    from onnx_export.config import ExportConfig
-
     out_dir = export_quietly(mini_hf, tmp_path / "out", ExportConfig("int4"))
 
     comparisons = verify(mini_hf, out_dir)

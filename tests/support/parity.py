@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.kv_cache import KVCache
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.model_folder import ModelFolder
 
@@ -22,7 +21,7 @@ class Sequence:
 
     def __init__(self, runner: ModelRunner, capacity: int) -> None:
         self._runner = runner
-        self._cache: KVCache = runner.create_cache(capacity)
+        self._cache = runner.create_cache(capacity)
 
     @property
     def offset(self) -> int:

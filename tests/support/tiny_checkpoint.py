@@ -66,7 +66,9 @@ def write_tiny_checkpoint(folder: Path, experts: ExpertLayout = "apart") -> Path
     write_json(folder / "config.json", TINY_CONFIG)
     write_json(folder / "tokenizer.json", tiny_tokenizer())
     tensors = tiny_tensors()
-    save_file(fuse_experts(tensors) if experts == "fused" else tensors, folder / "model.safetensors")
+    save_file(
+        fuse_experts(tensors) if experts == "fused" else tensors, folder / "model.safetensors"
+    )
     return folder
 
 
@@ -79,7 +81,9 @@ def tiny_tensors() -> dict[str, npt.NDArray[np.float32]]:
     tensors = {}
     for name, shape in _shapes().items():
         values = generator.random(shape, dtype=np.float32)
-        tensors[name] = values + np.float32(0.5) if "norm" in name else (values - 0.5) * _width(name)
+        tensors[name] = (
+            values + np.float32(0.5) if "norm" in name else (values - 0.5) * _width(name)
+        )
     return tensors
 
 
@@ -94,7 +98,7 @@ def tensors_digest() -> str:
 def fuse_experts(
     tensors: dict[str, npt.NDArray[np.float32]],
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Return the same weights as transformers 5 holds them: experts in one tensor, gate above up."""
+    """Return the same weights as transformers 5 holds them: experts fused, gate above up."""
     fused = {name: tensor for name, tensor in tensors.items() if ".experts." not in name}
     for layer in range(TINY_CONFIG["first_k_dense_replace"], TINY_CONFIG["num_hidden_layers"]):
         path = f"model.layers.{layer}.mlp.experts"
