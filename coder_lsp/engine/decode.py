@@ -1,7 +1,12 @@
-"""Prefill the prompt, then decode one token at a time: a generator of tokens that owns no text."""
+"""Prefill the prompt, then decode: a generator of tokens that owns no text.
+
+A pass computes one token, or verifies a draft as well: the tokens of the draft are read behind the
+last one generated, and as long as each is what the model chooses itself, they are kept.
+"""
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from coder_lsp.cancellation import CancellationToken
+    from coder_lsp.engine.drafter import Drafts
     from coder_lsp.engine.forced_text import ForcedText
     from coder_lsp.engine.kv_cache import KVCache
     from coder_lsp.engine.model_runner import ModelRunner
@@ -45,15 +51,49 @@ def decode(
     logits: Logits,
     sampler: Sampler,
     forced: ForcedText,
+    drafts: Drafts,
+    max_new_tokens: int,
     cancellation: CancellationToken,
 ) -> Iterator[SampledToken]:
-    """Yield tokens without end, the first ones as ``forced`` demands.
+    """Yield ``max_new_tokens`` tokens, the first ones as ``forced`` demands.
 
-    A token is run only when the one after it is wanted: the consumer stops by not asking. Raises
-    ``Cancelled``.
+    A pass is run only when its first token is wanted: the consumer stops by not asking. What
+    ``drafts`` proposes changes how many passes that takes, and nothing else; it is asked only
+    where a greedy ``sampler`` chooses freely. ``cache`` holds all tokens yielded but the last one,
+    and after a draft also those to be yielded next. Raises ``Cancelled``.
     """
+    draft: Sequence[int] = ()
+    rows = logits[None]
+    num_wanted = max_new_tokens
     while True:
-        token = sampler.sample(logits, forced.allowed_ids())
+        # All of them before the first is yielded: the next run may reuse the memory of the logits.
+        tokens = _accept(rows, draft, sampler, forced)
+        cache.trim(len(draft) + 1 - len(tokens))
+        drafts.add([token.token_id for token in tokens])
+        num_wanted -= len(tokens)
+        yield tokens[0]
+        for token in tokens[1:]:
+            cancellation.raise_if_cancelled()
+            yield token
+        if num_wanted <= 0:
+            return
+        can_draft = sampler.is_greedy and not forced.is_pending
+        draft = drafts.propose(num_wanted - 1) if can_draft else ()
+        started = perf_counter()
+        last = tokens[-1].token_id
+        rows = runner.run(cache, [last, *draft], cancellation, num_logits=len(draft) + 1)
+        drafts.record_pass(len(draft) + 1, perf_counter() - started)
+
+
+def _accept(
+    rows: Logits, draft: Sequence[int], sampler: Sampler, forced: ForcedText
+) -> list[SampledToken]:
+    """Choose a token by each row of logits ``[N, vocab_size]`` as long as the draft agrees."""
+    tokens = []
+    for row, drafted in zip(rows, (*draft, None), strict=True):
+        token = sampler.sample(row, forced.allowed_ids())
         forced.advance(token.token_id)
-        yield token
-        logits = runner.run(cache, [token.token_id], cancellation)[-1]
+        tokens.append(token)
+        if token.token_id != drafted:
+            break
+    return tokens

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from coder_lsp.engine.decode import decode, prefill
 from coder_lsp.engine.detokenizer import Detokenizer
+from coder_lsp.engine.drafter import Drafter, LookupMode
 from coder_lsp.engine.forced_text import ForcedText, Vocabulary
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.prefix_cache import PrefixCache, PrefixCacheStats
@@ -34,10 +34,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """``num_threads`` 0 chooses by the machine; ``cache_bytes`` is the budget of all KV caches."""
+    """``num_threads`` 0 chooses by the machine; ``cache_bytes`` is the budget of all KV caches.
+
+    ``lookup``: whether greedy decoding goes ahead with what followed the same tokens before.
+    """
 
     num_threads: int = 0
     cache_bytes: int = 512 << 20
+    lookup: LookupMode = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class Engine:
         # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
         self._template_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end)
         never_text = {*self._template_ids, fim.eos}
+        self._drafter = Drafter(fim, never_text, options.lookup)
         text_ids = (i for i in range(folder.manifest.num_generable_ids) if i not in never_text)
         self._vocabulary = Vocabulary(self._tokenizer, text_ids)
 
@@ -95,7 +100,7 @@ class Engine:
         capacity = len(token_ids) + options.max_new_tokens
         cache = self._prefix_cache.take(sequence_id, token_ids, capacity)
         usage = GenerationUsage(len(token_ids), cache.offset)
-        tokens = self._tokens(cache, token_ids, self._sampler(options), forced, cancellation)
+        tokens = self._tokens(cache, token_ids, options, forced, cancellation)
         detokenizer = Detokenizer(self._tokenizer, len(forced))
         yield from self._chunks(tokens, detokenizer, usage, options)
 
@@ -127,16 +132,21 @@ class Engine:
         self,
         cache: KVCache,
         token_ids: Sequence[int],
-        sampler: Sampler,
+        options: GenerationOptions,
         forced: bytes,
         cancellation: CancellationToken,
     ) -> Iterator[SampledToken]:
         logits = prefill(self._runner, cache, token_ids, cancellation)
-        forced_text = ForcedText(self._vocabulary, self._tokenizer, forced)
-        yield from decode(self._runner, cache, logits, sampler, forced_text, cancellation)
-
-    def _sampler(self, options: GenerationOptions) -> Sampler:
-        return Sampler(options, self._template_ids, self._manifest.num_generable_ids)
+        yield from decode(
+            self._runner,
+            cache,
+            logits,
+            Sampler(options, self._template_ids, self._manifest.num_generable_ids),
+            ForcedText(self._vocabulary, self._tokenizer, forced),
+            self._drafter.begin(token_ids),
+            options.max_new_tokens,
+            cancellation,
+        )
 
     def _chunks(
         self,
@@ -149,7 +159,7 @@ class Engine:
         stop = StopStrings(options.stop_strings)
         reason: FinishReason = "length"
         try:
-            for token in islice(tokens, options.max_new_tokens):
+            for token in tokens:
                 usage = replace(usage, num_generated_tokens=usage.num_generated_tokens + 1)
                 if token.token_id == self._manifest.fim.eos:
                     yield GenerationChunk(stop.flush(), (token.logprob,), "stop", usage)

@@ -44,6 +44,11 @@ class ForcedText:
         self._tokenizer = tokenizer
         self._rest = forced
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether some of it is still to come."""
+        return bool(self._rest)
+
     def allowed_ids(self) -> npt.NDArray[np.int64] | None:
         """Return the tokens that may come next; None when all may."""
         return self._vocabulary.compatible(self._rest) if self._rest else None

@@ -36,6 +36,11 @@ class Sampler:
         self._num_generable_ids = num_generable_ids
         self._random = np.random.default_rng(options.seed)
 
+    @property
+    def is_greedy(self) -> bool:
+        """Whether the likeliest token is chosen, always."""
+        return self._options.temperature <= 0
+
     def sample(
         self, logits: Logits, allowed_ids: npt.NDArray[np.int64] | None = None
     ) -> SampledToken:
@@ -49,8 +54,7 @@ class Sampler:
             allowed = logits[allowed_ids]
             logits.fill(-np.inf)
             logits[allowed_ids] = allowed
-        is_greedy = self._options.temperature <= 0
-        token_id = int(logits.argmax()) if is_greedy else self._draw(logits)
+        token_id = int(logits.argmax()) if self.is_greedy else self._draw(logits)
         return SampledToken(token_id, float(logits[token_id] - _log_sum_exp(logits)))
 
     def _draw(self, logits: Logits) -> int:

@@ -1,0 +1,135 @@
+"""How long a draft is worth verifying: what was accepted so far, against what a wide pass costs."""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import median_low
+from typing import Literal
+
+DraftSource = Literal["text", "memory"]
+"""The prompt and what was generated after it, or earlier completions."""
+
+DRAFT_LENGTHS = (1, 2, 3, 5, 7, 11, 15)
+"""Few, so that the running time of each is known soon."""
+MIN_GAIN = 1.05
+"""Expected tokens per running time, over one token in one plain step."""
+_ACCEPTANCE_DECAY = 0.98
+_REFUSALS_TO_FORGET = 64
+
+
+class DraftPolicy:
+    """Learns while it is used; starts from a coin's odds and the belief that width costs nothing.
+
+    Acceptance is kept for each source and length of match, exponentially averaged; it is learnt
+    from drafts that were not verified too, since what came in their place is known. Costs are
+    running times measured on this machine with this model, relative to one token's.
+    """
+
+    def __init__(self) -> None:
+        self._acceptance: dict[tuple[DraftSource, int], _Average] = {}
+        self._costs = PassCosts()
+        self._num_refusals = 0
+
+    def choose_length(self, source: DraftSource, num_matching: int, max_length: int) -> int:
+        """Return how many tokens to draft after a match of ``num_matching``; 0 for none."""
+        best_length, best_gain = 0, MIN_GAIN
+        num_expected, chance = 1.0, 1.0
+        for length in range(1, min(max_length, DRAFT_LENGTHS[-1]) + 1):
+            chance *= self._acceptance_of(source, num_matching + length - 1).mean
+            num_expected += chance
+            if length in DRAFT_LENGTHS:
+                gain = num_expected / self._costs.relative_cost(length + 1)
+                if gain > best_gain:
+                    best_length, best_gain = length, gain
+        if best_length == 0 and max_length > 0:
+            self._refuse()
+        return best_length
+
+    def record_outcome(self, source: DraftSource, num_matching: int, *, is_accepted: bool) -> None:
+        """Take note whether the token after a match of ``num_matching`` was the model's."""
+        self._acceptance_of(source, num_matching).add(is_accepted)
+
+    def record_pass(self, width: int, seconds: float) -> None:
+        """Take note of the running time of a pass over ``width`` tokens."""
+        self._costs.add(width, seconds)
+
+    def _acceptance_of(self, source: DraftSource, num_matching: int) -> _Average:
+        # Classes of 2, 3, 4–5, 6–7, 8–11, 12–15, and 16 and more.
+        step = max(num_matching.bit_length() - 2, 0)
+        key = (source, min(num_matching >> step << step, 16))
+        return self._acceptance.setdefault(key, _Average())
+
+    def _refuse(self) -> None:
+        """Forget a running time now and then: the machine may have been busy when it was taken."""
+        self._num_refusals += 1
+        if self._num_refusals % _REFUSALS_TO_FORGET == 0:
+            self._costs.forget_one()
+
+
+class PassCosts:
+    """Running times of passes by width, relative to the width 1; medians of the last few."""
+
+    def __init__(self) -> None:
+        self._single = deque[float](maxlen=9)
+        self._relative: dict[int, deque[float]] = {}
+
+    def add(self, width: int, seconds: float) -> None:
+        """Add a running time."""
+        if width == 1:
+            self._single.append(seconds)
+        elif self._single:
+            costs = self._relative.setdefault(width, deque(maxlen=5))
+            costs.append(seconds / median_low(self._single))
+
+    def relative_cost(self, width: int) -> float:
+        """Return the cost of a pass; for a width never run, what its neighbours suggest."""
+        known = self._relative.get(width)
+        if known:
+            # The first pass of a width allocates; until there are three the best one counts.
+            return min(known) if len(known) < 3 else median_low(known)  # noqa: PLR2004
+        return self._interpolate(width)
+
+    def forget_one(self) -> None:
+        """Drop the oldest running time of each width but 1."""
+        for costs in self._relative.values():
+            if costs:
+                costs.popleft()
+
+    def _interpolate(self, width: int) -> float:
+        below_width, below = max(
+            (
+                (w, self.relative_cost(w))
+                for w, costs in self._relative.items()
+                if w < width and costs
+            ),
+            default=(1, 1.0),
+        )
+        above_width, above = min(
+            (
+                (w, self.relative_cost(w))
+                for w, costs in self._relative.items()
+                if w > width and costs
+            ),
+            default=(width, below),
+        )
+        if above_width == width:
+            # Wider than anything run: as much for each more token as up to the widest known.
+            slope = (below - 1) / (below_width - 1) if below_width > 1 else 0.0
+            return below + slope * (width - below_width)
+        share = (width - below_width) / (above_width - below_width)
+        return below + share * (above - below)
+
+
+class _Average:
+    """An exponential average of yes and no that starts at a half."""
+
+    def __init__(self) -> None:
+        self._num_yes, self._num_all = 1.0, 2.0
+
+    @property
+    def mean(self) -> float:
+        return self._num_yes / self._num_all
+
+    def add(self, is_yes: bool) -> None:  # noqa: FBT001
+        self._num_yes = self._num_yes * _ACCEPTANCE_DECAY + is_yes
+        self._num_all = self._num_all * _ACCEPTANCE_DECAY + 1
