@@ -3,13 +3,14 @@
 Knows no LSP and no ONNX; this is where a completion is measured.
 """
 
+import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from coder_lsp.backends.base import Backend, FimRequest
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.document import DocumentSnapshot
+from coder_lsp.document import DocumentSnapshot, typed_between
 from coder_lsp.errors import Cancelled
 from coder_lsp.generation import (
     FinishReason,
@@ -21,6 +22,8 @@ from coder_lsp.postprocess.place import Place
 from coder_lsp.postprocess.rules import Outcome, apply_rules, is_settled
 from coder_lsp.settings import Multiline
 from coder_lsp.snippet import Snippet
+
+_CLOSERS_AT_END = re.compile(r"""[\s)\]}>"'`;,:]{0,16}\Z""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,73 +66,130 @@ def complete(
     The generation is closed as soon as no further text can change the result; ``finish_reason`` is
     then "stop". A cancelled one shows nothing, and ``raw`` is what was written until then.
     """
-    started = time.perf_counter()
-    place = None if request.raw else Place.of(request.snapshot, request.multiline)
-    generation = _Generation(started)
-    fim_request = FimRequest(request.snapshot, request.options, request.snippets)
-    try:
-        _read(backend.stream(fim_request, cancellation), generation, place)
-    except Cancelled:
-        generation.finish_reason = "cancelled"
-    outcome = _outcome(generation, place)
-    return Completion(
-        text=outcome.text,
-        raw=generation.raw,
-        finish_reason=generation.finish_reason,
-        usage=generation.usage,
-        time_to_first_token_ms=generation.time_to_first_token_ms,
-        total_ms=_milliseconds_since(started),
-        mean_logprob=generation.mean_logprob,
-        refused_by=outcome.refused_by,
-        model=backend.model,
-    )
+    running = RunningCompletion(request, cancellation)
+    running.run(backend)
+    return running.completion_for(request)
 
 
-@dataclass(slots=True)
-class _Generation:
-    """What has come out of a backend so far."""
+class RunningCompletion:
+    """A completion while it is generated: written by one thread, read by any.
 
-    started: float
-    raw: str = ""
-    logprobs: list[float] = field(default_factory=list)
-    usage: GenerationUsage = field(default_factory=GenerationUsage)
-    finish_reason: FinishReason = "stop"
-    time_to_first_token_ms: float | None = None
+    A request is not a generation: when the user types what is being generated, the later request
+    is answered from what the earlier one began.
+    """
 
-    def add(self, chunk: GenerationChunk) -> None:
-        self.raw += chunk.text
-        self.logprobs += chunk.logprobs
-        self.usage = chunk.usage
-        if self.time_to_first_token_ms is None and chunk.usage.num_generated_tokens > 0:
-            self.time_to_first_token_ms = _milliseconds_since(self.started)
+    def __init__(self, request: CompletionRequest, cancellation: CancellationToken) -> None:
+        self.request = request
+        self.cancellation = cancellation
+        self._started = time.perf_counter()
+        self._raw = ""
+        self._logprobs: list[float] = []
+        self._usage = GenerationUsage()
+        self._finish_reason: FinishReason | None = None
+        self._time_to_first_token_ms: float | None = None
+        self._model = ""
 
     @property
-    def mean_logprob(self) -> float | None:
-        return sum(self.logprobs) / len(self.logprobs) if self.logprobs else None
+    def raw(self) -> str:
+        """What the model has written so far."""
+        return self._raw
+
+    @property
+    def usage(self) -> GenerationUsage:
+        """Counts of tokens so far."""
+        return self._usage
+
+    def run(self, backend: Backend) -> None:
+        """Generate to the end. Raises ``BackendError`` and ``EngineError``, never ``Cancelled``."""
+        request = self.request
+        self._model = backend.model
+        place = None if request.raw else Place.of(request.snapshot, request.multiline)
+        fim_request = FimRequest(request.snapshot, request.options, request.snippets)
+        try:
+            finish_reason = self._read(backend.stream(fim_request, self.cancellation), place)
+        except Cancelled:
+            finish_reason = "cancelled"
+        self._finish_reason = finish_reason
+
+    def may_answer(self, snapshot: DocumentSnapshot) -> bool:
+        """Whether what was typed up to ``snapshot`` agrees with what is generated so far."""
+        before = self.request.snapshot
+        typed = snapshot.text[before.offset : snapshot.offset].replace("\r\n", "\n")
+        # What costs little first: the texts may have megabytes.
+        return self._agrees_with(typed) and typed_between(before, snapshot) is not None
+
+    def may_answer_edit(self, text: str, end: int) -> bool:
+        """``may_answer`` for a document of which only the last edit's ``end`` is known.
+
+        The cursor stands there, or before closers that the editor put in with the edit.
+        """
+        closers = _CLOSERS_AT_END.search(text, 0, end)
+        first = end if closers is None else closers.start()
+        cursors = range(end, first - 1, -1)
+        return any(
+            self.may_answer(replace(self.request.snapshot, text=text, offset=cursor))
+            for cursor in cursors
+        )
+
+    def completion_for(self, request: CompletionRequest) -> Completion:
+        """Return what it says, or has said so far, for its own request or a later one.
+
+        For one with which it does not agree that is nothing, as if cancelled.
+        """
+        typed = typed_between(self.request.snapshot, request.snapshot)
+        finish_reason = self._finish_reason or "length"
+        raw = self._raw
+        if typed is None or not raw.startswith(typed):
+            raw, typed, finish_reason = "", "", "cancelled"
+        outcome = _outcome(raw[len(typed) :], finish_reason, request)
+        num_logprobs = len(self._logprobs)
+        return Completion(
+            text=outcome.text,
+            raw=raw[len(typed) :],
+            finish_reason=finish_reason,
+            usage=self._usage,
+            time_to_first_token_ms=self._time_to_first_token_ms,
+            total_ms=_milliseconds_since(self._started),
+            mean_logprob=sum(self._logprobs) / num_logprobs if num_logprobs else None,
+            refused_by=outcome.refused_by,
+            model=self._model,
+        )
+
+    def _agrees_with(self, typed: str) -> bool:
+        if self._finish_reason == "cancelled":
+            return False
+        is_running = self._finish_reason is None
+        return self._raw.startswith(typed) or (is_running and typed.startswith(self._raw))
+
+    def _read(self, chunks: Iterator[GenerationChunk], place: Place | None) -> FinishReason:
+        try:
+            for chunk in chunks:
+                self._add(chunk)
+                if chunk.finish_reason is not None:
+                    return chunk.finish_reason
+                if chunk.text and place is not None and is_settled(self._raw, place):
+                    return "stop"
+        finally:
+            # Backends stream from generators; closing one frees the engine for the next request.
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+        return "stop"
+
+    def _add(self, chunk: GenerationChunk) -> None:
+        self._raw += chunk.text
+        self._logprobs += chunk.logprobs
+        self._usage = chunk.usage
+        if self._time_to_first_token_ms is None and chunk.usage.num_generated_tokens > 0:
+            self._time_to_first_token_ms = _milliseconds_since(self._started)
 
 
-def _read(chunks: Iterator[GenerationChunk], generation: _Generation, place: Place | None) -> None:
-    try:
-        for chunk in chunks:
-            generation.add(chunk)
-            if chunk.finish_reason is not None:
-                generation.finish_reason = chunk.finish_reason
-                return
-            if chunk.text and place is not None and is_settled(generation.raw, place):
-                return
-    finally:
-        # Backends stream from generators; closing one frees the engine before the next request.
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            close()
-
-
-def _outcome(generation: _Generation, place: Place | None) -> Outcome:
-    if generation.finish_reason == "cancelled":
+def _outcome(raw: str, finish_reason: FinishReason, request: CompletionRequest) -> Outcome:
+    if finish_reason == "cancelled":
         return Outcome("", None)
-    if place is None:
-        return Outcome(generation.raw, None)
-    return apply_rules(generation.raw, place)
+    if request.raw:
+        return Outcome(raw, None)
+    return apply_rules(raw, Place.of(request.snapshot, request.multiline))
 
 
 def _milliseconds_since(started: float) -> float:
