@@ -19,3 +19,11 @@ def tokenizer(folder):
 @pytest.fixture
 def encoder(tokenizer):
     return LineEncoder(tokenizer)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder_of_the_tests(tmp_path_factory):
+    """Keep this process and the servers it starts out of the user's own cache folder."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("CODER_LSP_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
