@@ -101,6 +101,15 @@ def command(json_path: Path, precision: Precision, num_prompts: int, hf_dir: Pat
         raise click.ClickException("The float32 export is not exact.")
 
 
+def _measure_both(
+    hf_dir: Path, precision: Precision, num_prompts: int
+) -> tuple[Exactness, Exactness]:
+    with tempfile.TemporaryDirectory() as temporary:
+        mini = _measure(hf_dir, Path(temporary) / "mini", precision, num_prompts)
+        tiny_hf = write_tiny_checkpoint(Path(temporary) / "tiny-hf")
+        return mini, _measure(tiny_hf, Path(temporary) / "tiny", precision, num_prompts)
+
+
 def _measure(hf_dir: Path, out_dir: Path, precision: Precision, num_prompts: int) -> Exactness:
     started = time.perf_counter()
     export(HuggingFaceFolder(hf_dir), out_dir, ExportConfig(precision), Labels(), lambda *_: None)
