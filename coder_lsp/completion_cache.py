@@ -6,7 +6,10 @@ It does not know how an answer came about: whoever changes the model or a settin
 from collections import deque
 from dataclasses import dataclass
 
-from coder_lsp.document import DocumentSnapshot
+from coder_lsp.document import DocumentSnapshot, after_closing_tail
+from coder_lsp.postprocess.place import Place
+from coder_lsp.postprocess.rules import apply_rules
+from coder_lsp.settings import Multiline
 
 _WINDOW = 1 << 18
 """Characters on either side of the cursor that must be as they were.
@@ -19,32 +22,39 @@ cheap to compare agrees. It is more than a model sees of a document: 2,048 token
 class CompletionCache:
     """The last ``capacity`` completions, of all documents; used from one thread.
 
-    An answer is given again where the document before the completion's cursor and after the present
-    one is as it was, and what stands between is how the completion began. Of the text around the
-    cursor only a hash is kept.
+    Kept is what the model wrote, and the rules judge what is left of it at each place anew. An
+    answer is given again where the document before the completion's cursor and after the present
+    one is as it was, closing tails left aside, and what stands between is how the text began. Of
+    the text around the cursor only a hash is kept.
     """
 
     def __init__(self, capacity: int = 64) -> None:
         self._entries: deque[_Entry] = deque(maxlen=capacity)
 
-    def find(self, snapshot: DocumentSnapshot) -> str | None:
+    def find(self, snapshot: DocumentSnapshot, multiline: Multiline = "auto") -> str | None:
         """Return what is left of a recent completion at the cursor.
 
-        None when there is none, or when all of it has been typed; "" when it was known that there
-        is nothing to say here.
+        None when there is none, or when all that is worth showing has been typed; "" when it was
+        known that there is nothing to say here.
         """
-        return next((e.rest(snapshot) for e in self._entries if e.is_for(snapshot)), None)
+        for entry in self._entries:
+            if entry.is_for(snapshot):
+                text = apply_rules(entry.rest(snapshot), Place.of(snapshot, multiline)).text
+                if text or snapshot.offset == entry.offset:
+                    return text
+        return None
 
-    def add(self, snapshot: DocumentSnapshot, text: str) -> None:
-        """Remember a completion, or with "" that there was nothing to say."""
+    def add(self, snapshot: DocumentSnapshot, raw: str) -> None:
+        """Remember what the model wrote, "" when that was nothing."""
         offset = snapshot.offset
+        tail = after_closing_tail(snapshot.text, offset)
         entry = _Entry(
             uri=snapshot.uri,
             language_id=snapshot.language_id,
             offset=offset,
-            suffix_length=len(snapshot.text) - offset,
-            surroundings=_hash_surroundings(snapshot.text, offset, offset),
-            text=text,
+            suffix_length=len(snapshot.text) - tail,
+            surroundings=_hash_surroundings(snapshot.text, offset, tail),
+            raw=raw.replace("\n", Place.of(snapshot, "auto").newline),
         )
         self._entries.appendleft(entry)
 
@@ -56,28 +66,30 @@ class CompletionCache:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
+    """``raw`` has the document's line ends, so that it can be compared with what was typed."""
+
     uri: str
     language_id: str
     offset: int
     suffix_length: int
     surroundings: int
-    text: str
+    raw: str
 
     def is_for(self, snapshot: DocumentSnapshot) -> bool:
         """Compare what is cheap first; the surroundings are hashed for the right entry only."""
-        num_typed = snapshot.offset - self.offset
-        is_typed_through = 0 <= num_typed < len(self.text) or num_typed == 0
+        text, num_typed = snapshot.text, snapshot.offset - self.offset
+        if not 0 <= num_typed <= len(self.raw) or self.uri != snapshot.uri:
+            return False
+        tail = after_closing_tail(text, snapshot.offset)
         return (
-            is_typed_through
-            and self.suffix_length == len(snapshot.text) - snapshot.offset
-            and self.uri == snapshot.uri
+            self.suffix_length == len(text) - tail
             and self.language_id == snapshot.language_id
-            and snapshot.text.startswith(self.text[:num_typed], self.offset)
-            and self.surroundings == _hash_surroundings(snapshot.text, self.offset, snapshot.offset)
+            and text.startswith(self.raw[:num_typed], self.offset)
+            and self.surroundings == _hash_surroundings(text, self.offset, tail)
         )
 
     def rest(self, snapshot: DocumentSnapshot) -> str:
-        return self.text[snapshot.offset - self.offset :]
+        return self.raw[snapshot.offset - self.offset :]
 
 
 def _hash_surroundings(text: str, start: int, end: int) -> int:

@@ -22,6 +22,9 @@ def check_found(completed_at: str, completion: str, asked_at: str, expected: str
         ("a‸", "\r\n\tüß👍🏽", "a\r\n\tü‸", "ß👍🏽"),
         ("x = ‸", "", "x = ‸", ""),
         ("‸", "import os", "im‸", "port os"),
+        ("x = ‸\ny", "foo(1)", "x = foo(‸)\ny", "1"),  # the editor closed the bracket
+        ("f(‸)\ny", "1)", "f(1‸\ny", ")"),  # and the user deleted the closer
+        ("x = ‸\ny", "foo(1)\ny\ny", "x = foo(‸\ny", "1)"),  # judged at each place anew
     ],
 )
 def test_typing_through_leaves_the_rest(completed_at, completion, asked_at, expected):
