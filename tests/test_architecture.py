@@ -2,6 +2,8 @@
 
 import ast
 import dataclasses
+import re
+import tomllib
 import typing
 from pathlib import Path
 
@@ -70,3 +72,21 @@ def test_each_extra_that_the_readme_names_exists():
     for extra in ("cpu", "cuda", "export"):
         assert f"coder-lsp[{extra}]" in readme
         assert f"\n{extra} = [" in project
+
+
+def test_the_table_of_floors_names_every_module_that_the_contracts_do():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    floors = next(c for c in project["tool"]["importlinter"]["contracts"] if c["id"] == "floors")
+    held = set(re.findall(r"coder_lsp\.(\w+)", " ".join(floors["layers"])))
+    page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    table = page.partition("| floor |")[2].partition("\n\n")[0]
+    present = {path.stem for path in (ROOT / "coder_lsp").iterdir() if is_module(path)}
+
+    assert set(re.findall(r"`(\w+)`", table)) == held == present
+
+
+def is_module(path):
+    """Whether the floors speak of it: the package's own top and its data do not count."""
+    if path.is_dir():
+        return (path / "__init__.py").exists() and path.name != "examples"
+    return path.suffix == ".py" and not path.stem.startswith("__")

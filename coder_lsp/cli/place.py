@@ -11,7 +11,7 @@ from coder_lsp.document import DocumentSnapshot, line_end
 from coder_lsp.errors import DocumentError
 from coder_lsp.languages import language_of_path
 
-# The path is greedy, so that the colon after a Windows drive letter belongs to it.
+# Only the last two numbers count: the colon after a Windows drive letter belongs to the path.
 _PLACE = re.compile(r"(?P<path>.+):(?P<line>\d+):(?P<column>\d+)", re.ASCII | re.DOTALL)
 
 
