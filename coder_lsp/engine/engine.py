@@ -13,6 +13,7 @@ from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.prefix_cache import PrefixCache, PrefixCacheStats
 from coder_lsp.engine.runtime import choose_num_threads
 from coder_lsp.engine.sampler import Sampler
+from coder_lsp.engine.sequence_store import DiskCacheOptions, SequenceStore, SequenceStoreStats
 from coder_lsp.engine.stop import StopStrings
 from coder_lsp.errors import Cancelled, EngineError
 from coder_lsp.generation import (
@@ -37,11 +38,19 @@ class EngineOptions:
     """``num_threads`` 0 chooses by the machine; ``cache_bytes`` is the budget of all KV caches.
 
     ``lookup``: whether greedy decoding goes ahead with what followed the same tokens before.
+    ``disk_cache``: where sequences are kept beyond the process; None: nowhere.
     """
 
     num_threads: int = 0
     cache_bytes: int = 512 << 20
     lookup: LookupMode = "auto"
+    disk_cache: DiskCacheOptions | None = None
+
+
+MIN_RESTORED_TOKENS = 16
+"""Fewer tokens are computed rather than looked for on disk, or written when a file is closed."""
+MIN_SAVED_TOKENS = 64
+"""Fewer new tokens are not written while a file is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,7 @@ class Engine:
         self._tokenizer = Tokenizer(folder.tokenizer_path)
         self._runner = ModelRunner(folder, choose_num_threads(options.num_threads))
         self._prefix_cache = PrefixCache(self._runner.create_cache, options.cache_bytes)
+        self._store = self._create_store(options.disk_cache)
         fim = folder.manifest.fim
         # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
         self._template_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end)
@@ -124,9 +134,79 @@ class Engine:
         """Free a sequence; an unknown one does no harm."""
         self._prefix_cache.forget(sequence_id)
 
+    def restore(
+        self,
+        sequence_id: str,
+        document: str,
+        prompt_ids: Sequence[int],
+        cancellation: CancellationToken,
+    ) -> int:
+        """Fill a sequence from what lies on disk for a document, where that spares computing.
+
+        Returns the number of tokens restored; the next ``generate`` finds them cached.
+        """
+        least = self._prefix_cache.most_shared(prompt_ids) + MIN_RESTORED_TOKENS
+        if self._store is None or least > len(prompt_ids):
+            return 0
+        cache = self._store.restore(document, prompt_ids, least, cancellation)
+        if cache is None:
+            return 0
+        self._prefix_cache.put(sequence_id, cache)
+        return cache.offset
+
+    def note(self, document: str) -> bytes:
+        """Return the note that was saved with a document's sequence; empty where there is none."""
+        head = None if self._store is None else self._store.head(document)
+        return b"" if head is None else head.note
+
+    def save(
+        self,
+        sequence_ids: Sequence[str],
+        document: str,
+        note: bytes,
+        cancellation: CancellationToken,
+    ) -> bool:
+        """Keep on disk the sequence used last, where enough of it is not there yet.
+
+        For idle time: it writes a few megabytes between two looks at the cancellation token.
+        """
+        cache = self._prefix_cache.recent(sequence_ids)
+        if self._store is None or cache is None:
+            return False
+        # A sequence is written as a whole: not anew for each line that is typed.
+        least = max(MIN_SAVED_TOKENS, cache.offset // 4)
+        if self._store.num_unsaved(document, cache) < least:
+            return False
+        return self._store.save(document, cache, note, cancellation)
+
+    def retire(self, sequence_ids: Sequence[str], document: str, note: bytes) -> None:
+        """Forget a document's sequences; the one used last is written to disk meanwhile."""
+        cache = self._prefix_cache.recent(sequence_ids)
+        for sequence_id in sequence_ids:
+            self.forget(sequence_id)
+        if self._store is None or cache is None:
+            return
+        if self._store.num_unsaved(document, cache) >= MIN_RESTORED_TOKENS:
+            self._store.save_later(document, cache, note)
+
+    def close(self) -> None:
+        """Wait until all that is to be kept has been written."""
+        if self._store is not None:
+            self._store.close()
+
     def stats(self) -> PrefixCacheStats:
         """Return what the caches hold now."""
         return self._prefix_cache.stats()
+
+    def disk_stats(self) -> SequenceStoreStats:
+        """Return what was taken from disk, and what lies there."""
+        return SequenceStoreStats() if self._store is None else self._store.stats()
+
+    def _create_store(self, options: DiskCacheOptions | None) -> SequenceStore | None:
+        if options is None:
+            return None
+        runner = self._runner
+        return SequenceStore(options, self._manifest, runner.provider, runner.create_cache)
 
     def _tokens(
         self,

@@ -11,6 +11,8 @@ from coder_lsp.engine.runtime import load_onnxruntime
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
     from coder_lsp.model_folder import CacheLayout
 
 CAPACITY_STEP = 256
@@ -52,6 +54,21 @@ class KVCache:
     def append(self, token_ids: Sequence[int]) -> None:
         """Take over the rows that a run has just written from ``offset`` on."""
         self._token_ids.extend(token_ids)
+
+    def rows(self, start: int, end: int) -> npt.NDArray[Any]:
+        """Return a copy of rows ``start`` to ``end``: ``[num_layers, end - start, width]``."""
+        return np.stack([buffer[start:end] for buffer in self._buffers])
+
+    def append_rows(self, token_ids: Sequence[int], rows: npt.NDArray[Any]) -> None:
+        """Append tokens that were computed before.
+
+        ``rows`` is ``[num_layers, at least as many, width]``, what ``rows`` returned for them.
+        """
+        offset, end = self.offset, self.offset + len(token_ids)
+        self.reserve(end)
+        for buffer, layer in zip(self._buffers, rows, strict=True):
+            buffer[offset:end] = layer[: len(token_ids)]
+        self.append(token_ids)
 
     def trim(self, num_tokens: int) -> None:
         """Drop the last ``num_tokens`` tokens."""

@@ -30,6 +30,11 @@ class ModelRunner:
         self._run_options = load_onnxruntime().RunOptions
         self._check_interface(folder)
 
+    @property
+    def provider(self) -> str:
+        """The execution provider that runs the graph."""
+        return str(self._session.get_providers()[0])
+
     def create_cache(self, capacity: int) -> KVCache:
         """Return an empty cache with room for ``capacity`` tokens."""
         return KVCache(self._session, self._layout, capacity)

@@ -44,7 +44,7 @@ class PrefixCache:
         limit = len(token_ids) - 1
         cache = self._sequences.pop(sequence_id, None)
         shared = 0 if cache is None else min(num_shared(cache.token_ids, token_ids), limit)
-        donor, donated = self._nearest_stranger(token_ids, limit)
+        donor, donated = self._nearest(token_ids, limit)
         if donor is not None and donated >= shared + MIN_FORKED_TOKENS:
             cache, shared = donor.fork(donated, capacity), donated
         elif cache is None:
@@ -60,6 +60,21 @@ class PrefixCache:
         cache = self._sequences.get(sequence_id)
         return cache is not None and num_shared(cache.token_ids, token_ids) == len(token_ids)
 
+    def most_shared(self, token_ids: Sequence[int]) -> int:
+        """Return the longest prefix of ``token_ids`` that any sequence holds, in tokens."""
+        return self._nearest(token_ids, len(token_ids))[1]
+
+    def put(self, sequence_id: str, cache: KVCache) -> None:
+        """Make a cache the sequence's own, in place of what it had."""
+        self._sequences.pop(sequence_id, None)
+        self._sequences[sequence_id] = cache
+
+    def recent(self, sequence_ids: Sequence[str]) -> KVCache | None:
+        """Return the cache used last among these, one that is hardly filled passed over."""
+        caches = [cache for name, cache in self._sequences.items() if name in sequence_ids]
+        longest = max((cache.offset for cache in caches), default=0)
+        return next((cache for cache in reversed(caches) if cache.offset * 2 >= longest > 0), None)
+
     def forget(self, sequence_id: str) -> None:
         """Free a sequence; an unknown one does no harm."""
         self._sequences.pop(sequence_id, None)
@@ -71,7 +86,7 @@ class PrefixCache:
             len(self._sequences), sum(c.offset for c in caches), sum(c.nbytes for c in caches)
         )
 
-    def _nearest_stranger(self, token_ids: Sequence[int], limit: int) -> tuple[KVCache | None, int]:
+    def _nearest(self, token_ids: Sequence[int], limit: int) -> tuple[KVCache | None, int]:
         nearest, most = None, 0
         for cache in self._sequences.values():
             shared = min(num_shared(cache.token_ids, token_ids), limit)
