@@ -1,0 +1,5 @@
+"""Run the training command line."""
+
+from training.cli import main
+
+main()

@@ -1,0 +1,48 @@
+"""In which order pieces of documents are drawn.
+
+A document counts once for every piece of about 3,000 characters, so long files are not read less
+than short ones. Within a language every piece is drawn once before any is drawn again, in an order
+that depends on the seed and the round alone: a position is a number, and a run that was stopped
+neither repeats nor misses a piece.
+"""
+
+from random import Random
+
+from training.corpus.store import Corpus, SourceFile
+from training.errors import TrainingError
+
+PIECE_LENGTH = 3000
+
+
+class DocumentOrder:
+    """The pieces of one language's documents."""
+
+    def __init__(self, files: list[SourceFile], seed: str) -> None:
+        self._pieces = [
+            (file, start) for file in files for start in range(0, max(file.length, 1), PIECE_LENGTH)
+        ]
+        self._seed = seed
+        self._round = -1
+        self._order: list[int] = []
+
+    def piece(self, number: int) -> tuple[SourceFile, int]:
+        """Return the piece of that number, counted over all rounds: file and first character."""
+        round_, index = divmod(number, len(self._pieces))
+        if round_ != self._round:
+            self._order = list(range(len(self._pieces)))
+            Random(f"{self._seed}/{round_}").shuffle(self._order)
+            self._round = round_
+        return self._pieces[self._order[index]]
+
+
+def order_by_language(
+    corpus: Corpus, use: str, languages: list[str], seed: int
+) -> dict[str, DocumentOrder]:
+    """Return the order of each language. Raises ``TrainingError`` where one has no documents."""
+    orders = {}
+    for language in languages:
+        files = [f for f in corpus.files if f.use == use and f.language == language]
+        if not files:
+            raise TrainingError(f"The corpus holds no {language} for {use!r}; leave it out of mix.")
+        orders[language] = DocumentOrder(files, f"{seed}/{use}/{language}")
+    return orders

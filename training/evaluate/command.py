@@ -1,0 +1,68 @@
+"""Evaluate a Hugging Face folder: bits per byte here, infilling by ``bench`` as a child."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from coder_lsp.prompt.line_encoder import LineEncoder
+from coder_lsp.tokenizer import Tokenizer
+from training.corpus.store import Corpus
+from training.evaluate.bits_per_byte import bits_per_byte
+from training.model.deepseek import DeepSeek
+from training.model.huggingface import load_huggingface
+from training.recipe import Recipe
+from training.train.command import fim_template
+
+_ENCODER_CAPACITY = 65536
+
+
+def evaluate(
+    recipe: Recipe,
+    folder: Path,
+    corpus_folder: Path,
+    bytes_per_language: int,
+    infilling: Path | None,
+    limit: int,
+    threads: int,
+) -> dict[str, Any]:
+    """Return the figures of a Hugging Face folder as a JSON object.
+
+    ``infilling`` is a data set of human-eval-infilling, of which ``limit`` tasks are run on the
+    folder's int8 export.
+    """
+    torch.set_num_threads(threads)
+    model = DeepSeek(recipe.model).eval()
+    model.load_state_dict(load_huggingface(folder, recipe.model))
+    tokenizer = Tokenizer(folder / "tokenizer.json")
+    encoder = LineEncoder(tokenizer, _ENCODER_CAPACITY)
+    bos = fim_template(tokenizer).bos
+    corpus = Corpus(corpus_folder)
+    measured = bits_per_byte(model, corpus, encoder, bos, bytes_per_language, recipe.seed)
+    figures: dict[str, Any] = {
+        "model": json.loads((folder / "training.json").read_text(encoding="utf-8")),
+        "bits_per_byte": {language: asdict(figure) for language, figure in measured.items()},
+    }
+    if infilling is not None:
+        figures["infilling"] = _infilling(folder, infilling, limit)
+    return figures
+
+
+def _infilling(folder: Path, tasks: Path, limit: int) -> Any:
+    with tempfile.TemporaryDirectory() as temporary:
+        model, result = Path(temporary) / "model", Path(temporary) / "infilling.json"
+        export_model_folder(folder, model, "int8")
+        bench = [sys.executable, "-m", "bench", "infilling", str(tasks), "--limit", str(limit)]
+        subprocess.run([*bench, "--model", str(model), "--json", str(result)], check=True)
+        return json.loads(result.read_text(encoding="utf-8"))
+
+
+def export_model_folder(folder: Path, out: Path, precision: str) -> None:
+    """Turn a Hugging Face folder into a model folder with the exporter, as a child."""
+    exporter = [sys.executable, "-m", "onnx_export", str(folder), str(out)]
+    subprocess.run([*exporter, "--precision", precision], check=True)

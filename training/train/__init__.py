@@ -1,0 +1,1 @@
+"""The trainer: optimizer, schedule, checkpoints, log and the loop that uses them."""
