@@ -15,7 +15,7 @@ _PAIRS = ("()", "[]", "{}", "<>", '""', "''", "``")
 _CLOSER = re.compile(r"""\s*[)\]}>"'`]""")
 # A character with or without the closer that the editor adds, or Enter with what the editor adds:
 # the indentation, and between braces a second line end and its indentation.
-_TYPED = re.compile(r"""[^\r\n][)\]}>"'`]?|\r?\n[ \t]*(?:\r?\n[ \t]*)?""")
+_TYPED = re.compile(r"""[^\r\n][)\]}>"'`]?|[ \t]+|\r?\n[ \t]*(?:\r?\n[ \t]*)?""")
 _ERASED = re.compile(r"""[^\r\n]|[ \t]+|\r?\n[ \t]*|\(\)|\[\]|\{\}|""|''|``""")
 
 
@@ -64,9 +64,21 @@ def replay(trace: Trace) -> Iterator[Keystroke]:
 
 
 def is_pure_typing(trace: Trace) -> bool:
-    """Whether a trace is nothing but typing in one document; the contract's ``typing`` is of those."""
+    """Whether a trace is nothing but typing: the contract's ``typing`` figures are of those."""
     keystrokes = list(replay(trace))[1:]
     return bool(keystrokes) and all(keystroke.is_typing for keystroke in keystrokes)
+
+
+def is_enter_between_braces(keystroke: Keystroke) -> bool:
+    """Whether Enter was pressed between two brackets that then stand on lines of their own."""
+    if len(keystroke.edits) != 1 or keystroke.edits[0].text.count("\n") != 2:
+        return False
+    edit = keystroke.edits[0]
+    end = edit.start + len(edit.text)
+    text = keystroke.text
+    return (
+        not edit.text.strip() and text[edit.start - 1 : edit.start] + text[end : end + 1] in _PAIRS
+    )
 
 
 class _State:
@@ -115,13 +127,17 @@ class _State:
         """Apply one event to its document; return what it changes, None for a move."""
         self._num_events += 1
         text = self._texts[event.path]
-        self._require(0 <= event.offset <= len(text), event, f"is outside its {len(text)} characters")
+        self._require(
+            0 <= event.offset <= len(text), event, f"is outside its {len(text)} characters"
+        )
         if event.kind in {"move", "switch"}:
             return None
         if event.kind == "delete":
             end = event.offset + len(event.text)
             found = text[event.offset : end]
-            self._require(found == event.text, event, f"should take {event.text!r}, found {found!r}")
+            self._require(
+                found == event.text, event, f"should take {event.text!r}, found {found!r}"
+            )
             edit = Edit(event.offset, end, "")
         else:
             edit = Edit(event.offset, event.offset, event.text)
@@ -162,7 +178,11 @@ def _cursor_after(group: Sequence[TraceEvent], following: TraceEvent | None) -> 
         place = following.offset + removed
         if following.kind in {"insert", "accept", "delete"} and start < place < end:
             return place
-        if following.kind == "move" and _CLOSER.fullmatch(last.text[1:]) and following.offset == end:
+        if (
+            following.kind == "move"
+            and _CLOSER.fullmatch(last.text[1:])
+            and following.offset == end
+        ):
             return start + 1
     return start + 1 if last.text in _PAIRS else end
 

@@ -127,7 +127,9 @@ def _event(item: dict[str, Any], where: str) -> TraceEvent:
     _check(item, _EVENT, where)
     if item["kind"] not in get_args(EventKind):
         kinds = ", ".join(get_args(EventKind))
-        raise TraceError(f"{where}: the kind {item['kind']!r} is not known; expected one of {kinds}.")
+        raise TraceError(
+            f"{where}: the kind {item['kind']!r} is not known; expected one of {kinds}."
+        )
     kind = cast("EventKind", item["kind"])
     return TraceEvent(float(item["t_ms"]), kind, item["path"], item["offset"], item["text"])
 

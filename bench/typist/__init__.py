@@ -1,0 +1,1 @@
+"""A seeded typist who makes traces out of finished source files."""
