@@ -2,7 +2,7 @@
 
 from coder_lsp.postprocess.place import Place
 from coder_lsp.postprocess.rule import Draft
-from coder_lsp.postprocess.rules import RULES, Outcome, apply_rules
+from coder_lsp.postprocess.rules import RULES, Outcome, apply_rules, is_settled
 from coder_lsp.settings import Multiline
 from tests.support.snapshots import snapshot_of
 
@@ -28,3 +28,14 @@ def check_shown(
     outcome = apply_rules(model_says, Place.of(snapshot_of(text), multiline))
 
     assert outcome == Outcome(shown, refused_by)
+
+
+def check_settled(text: str, read: str, rest: str, multiline: Multiline = "auto") -> None:
+    """Check that the result is settled when ``read`` was read, not before, whatever follows."""
+    place = Place.of(snapshot_of(text), multiline)
+
+    assert not is_settled(read[:-1], place)
+    assert is_settled(read, place)
+    assert apply_rules(read, place) == apply_rules(read + rest, place)
+    cuts = (rule.judge(Draft(read + rest, has_ended=False), place) for rule in RULES)
+    assert min(cut.seen for cut in cuts if cut) == len(read)

@@ -22,6 +22,8 @@ from tests.postprocess.check import check_rule
         pytest.param(
             "class A:\n    ‸", "x = 1\n\n    def f(self):\n        pass\n", None, id="class body"
         ),
+        pytest.param("def f():\n‸", "\n    return a\nb", "\n    return a\n", id="empty line"),
+        pytest.param("  ‸", "  x\n   y", "  x\n", id="the completion's own blanks"),
         pytest.param("def f():\n\t‸", "a\n\tb\nc", "a\n\tb\n", id="tabs"),
         pytest.param("    ‸", "\nx", "\n", id="less than the cursor's blanks"),
     ],
@@ -40,6 +42,8 @@ def test_python_keeps_to_its_block(text, model_says, expected):
             "\n    a();\n  } else {\n    b();\n  }", id="else goes on",
         ),
         pytest.param("\tif x {\n\t\t‸", "a()\n\t}\n\tb()", "a()\n", id="opened above"),
+        pytest.param("\tif x {‸\n}", "\n\t\ta\n\t}\n", "\n\t\ta\n\t}", id="another's closer"),
+        pytest.param("\tif x {‸", "\n\t\ta\n}\n", "\n\t\ta\n", id="closes more than it opened"),
         pytest.param("x = foo(‸", "\n    a,\n)\ny = 1", "\n    a,\n)", id="brackets"),
         pytest.param("const f = () => {‸", "\n  a;\n};\nb;", "\n  a;\n};", id="closer and mark"),
         pytest.param("void f()‸", "\n{\n    a;\n}\n\nvoid g()", "\n{\n    a;\n}\n\n", id="Allman"),

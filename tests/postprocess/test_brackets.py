@@ -15,6 +15,7 @@ from tests.postprocess.check import check_rule
         ("foo(‸);", "a, g(b));", "a, g(b)"),
         ("if (‸) {", "x.y()) {", "x.y()"),
         ("a[‸]", "i]", "i"),
+        ("a[‸]", "i)", "i)"),
         ("print(‸)", '":)")', '":)"'),
         ("print(‸)", r"'\')', x)", r"'\')', x"),
         ("print(‸)", "f(')', \"it's\"))", "f(')', \"it's\")"),
@@ -37,7 +38,7 @@ def test_a_bracket_that_stands_right_of_the_cursor_is_not_written(text, model_sa
             'Say "hi".\n    It isn\'t.\n    """',
             'Say "hi".\n    It isn\'t.\n    ',
         ),
-        ('x = "‸"', 'a\nit\'s "b"', 'a\nit\'s "b"'),
+        ('x = "‸"', 'a\nb "c"', 'a\nb "c"'),
     ],
 )
 def test_a_literal_that_is_closed_right_of_the_cursor_is_not_closed(text, model_says, expected):

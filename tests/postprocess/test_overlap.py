@@ -32,6 +32,7 @@ func f(x int) int {
             "for i in i:\n",
         ),
         (GO, "return 1\n\t}\n\treturn x", "return 1\n"),
+        (GO, "return 1\n\t}\n\n\treturn x", "return 1\n"),
         (GO, "{\n\t}\n", "{\n\t}\n"),
         ("x = ‸\nname = value_of(x)\n", "1\n\nname = value_of(x)\n", "1\n\n"),
         ("‸\nimport functools\n", "import functools", ""),

@@ -9,6 +9,7 @@ from tests.postprocess.check import check_rule
         ("a = 1\na = 1\na = 1\n", "a = 1\n"),
         ("a = 1\na = 1\nb = 1\n", "a = 1\na = 1\nb = 1\n"),
         ("x\n\na\nb\n\na\nb\n\na\nb\nc", "x\n\na\nb\n\n"),
+        ("a\nb\nc\nd\n" * 3, "a\nb\nc\nd\n"),
         ("a\n a\n  a", "a\n a\n  a"),
     ],
 )

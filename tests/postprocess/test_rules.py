@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder_lsp.postprocess.place import Place
+from coder_lsp.postprocess.rule import Draft
 from coder_lsp.postprocess.rules import RULES, apply_rules, is_settled
-from tests.postprocess.check import check_shown
+from tests.postprocess.check import check_settled, check_shown
 from tests.support.snapshots import snapshot_of
 
 
@@ -57,10 +58,46 @@ def test_a_refusal_has_the_rules_name(text, model_says, refused_by):
         ("a\r\ndef f():‸\nb", "\n    x", "\r\n    x"),
         ("def f():‸", "\r\n    x", "\n    x"),
         ("a\rdef f():‸", "\n    x", "\r    x"),
+        ("a\nb\r\ndef f():‸", "\n    x", "\r\n    x"),
     ],
 )
 def test_lines_end_as_the_documents_do(text, model_says, shown):
     check_shown(text, model_says, shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "rest"),
+    [
+        ("foo(‸, b)", "a\n", "c"),
+        ("print(‸)", "f(x))", "\n"),
+        ('print("‸")', 'a"', '"")'),
+        ('"""‸"""', 'a"b""c"""', "\n"),
+        ("x = ‸;", "foo();\n", "\nbar"),
+        ("x = ‸\nname = value_of(x)\n", "1\nname = value_of(x)\n", "1"),
+        ("if a:\n    ‸\nelse:\n    b", "x\ne", "lse:\n    b"),
+        ("f(‸\n    a,\n    b,", "\n    a,\n    b,\n", "c"),
+        ("x = foo(‸ + other.value)", "a + other.value)", ".b"),
+        ("x = foo(‸ + other.value * factor)", "a + other.value * fact", "s"),
+        ("if x:\n    ‸", "a\nb", "()"),
+        ("if x:‸", "\n    a\nelsewhere(", ")"),
+        ("if x:‸", "\n    a\nelse:\n    b\nc\n", "d"),
+        ("{‸", "\n    a\n}\n", "b"),
+        ("{‸", "\n    a\n} else {\n    b\n}\n", "b"),
+        ("import os‸", "\nimport sys\n\nx", " = 1"),
+        ("‸", "a()\nb()\na()\nb()\na()\nb()\n", "a()"),
+        ("‸", "a = 1\n  x" + ", yz" * 7 + ", ", "yz"),
+        ("value = 1\n‸", "value = 1\n", "x"),
+    ],
+)
+def test_a_result_is_settled_as_soon_as_it_is_sure(text, read, rest):
+    check_settled(text, read, rest)
+
+
+def test_the_first_of_two_signs_that_the_suffix_begins_settles_the_result():
+    text = "x = f(‸ + other.value)\nname = value_of(x)"
+    lines, rest = "a\nname = value_of(x)\n", "b + other.value)"
+
+    check_settled(text, lines, rest, "always")
 
 
 def test_the_names_of_the_rules_are_unique():
@@ -92,41 +129,54 @@ LOOPY = st.builds(
     lambda a, b, n: a + b * n, CODE, CODE.filter(lambda t: len(t) < 30), st.integers(0, 8)
 )
 RAW = CODE | LOOPY | st.text(max_size=30)
-MULTILINE = st.sampled_from(["auto", "never", "always"])
-PLACES = st.builds(
-    lambda before, after, multiline: Place.of(snapshot_of(f"{before}‸{after}"), multiline),
-    CODE, CODE, MULTILINE,
-)  # fmt: skip
+
+
+@st.composite
+def raws_and_places(draw):
+    """Draw a completion that often repeats what surrounds it, and its place."""
+    before, after = draw(CODE), draw(CODE)
+    echo = draw(st.sampled_from([before, after, after.lstrip()]))
+    raw = draw(RAW) + echo[: draw(st.integers(0, 30))] + draw(RAW)
+    multiline = draw(st.sampled_from(["auto", "never", "always"]))
+    return raw, Place.of(snapshot_of(f"{before}‸{after}"), multiline)
 
 
 def unified(text):
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-@given(RAW, PLACES)
-def test_what_is_shown_is_a_beginning_of_what_the_model_wrote(raw, place):
+@given(raws_and_places())
+def test_what_is_shown_is_a_beginning_of_what_the_model_wrote(raw_and_place):
+    raw, place = raw_and_place
     outcome = apply_rules(raw, place)
 
     assert unified(raw).startswith(unified(outcome.text))
     assert (outcome.refused_by is None) == bool(outcome.text.strip())
 
 
-@given(RAW, PLACES)
-def test_the_rules_find_nothing_more_in_what_they_left(raw, place):
+@given(raws_and_places())
+def test_the_rules_find_nothing_more_in_what_they_left(raw_and_place):
+    raw, place = raw_and_place
     text = apply_rules(raw, place).text
 
     assert apply_rules(text, place).text == text
 
 
-@given(RAW, PLACES, st.integers(1, 9))
-def test_stopping_early_does_not_change_the_result(raw, place, chunk_size):
+@given(raws_and_places(), st.integers(1, 9))
+def test_stopping_early_does_not_change_the_result(raw_and_place, chunk_size):
+    raw, place = raw_and_place
     ends = range(chunk_size, len(raw) + chunk_size, chunk_size)
     stopped = next((raw[:end] for end in ends if is_settled(raw[:end], place)), raw)
 
     assert apply_rules(stopped, place) == apply_rules(raw, place)
 
 
-@given(RAW, RAW, PLACES)
-def test_what_is_settled_stays_as_it_is(raw, more, place):
-    if is_settled(raw, place):
-        assert apply_rules(raw + more, place) == apply_rules(raw, place)
+@given(raws_and_places())
+def test_a_judgement_says_exactly_when_it_became_certain(raw_and_place):
+    text, place = unified(raw_and_place[0]), raw_and_place[1]
+    for rule in RULES:
+        cut = rule.judge(Draft(text, has_ended=False), place)
+        if cut is not None:
+            assert cut.end <= cut.seen
+            assert rule.judge(Draft(text[: cut.seen], has_ended=False), place) == cut
+            assert rule.judge(Draft(text[: cut.seen - 1], has_ended=False), place) is None
