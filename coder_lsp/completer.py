@@ -99,6 +99,11 @@ class RunningCompletion:
         """Counts of tokens so far."""
         return self._usage
 
+    @property
+    def finish_reason(self) -> FinishReason | None:
+        """Why it ended, None while it runs or before it began."""
+        return self._finish_reason
+
     def run(self, backend: Backend) -> None:
         """Generate to the end. Raises ``BackendError`` and ``EngineError``, never ``Cancelled``."""
         request = self.request
@@ -189,7 +194,17 @@ def _outcome(raw: str, finish_reason: FinishReason, request: CompletionRequest) 
         return Outcome("", None)
     if request.raw:
         return Outcome(raw, None)
-    return apply_rules(raw, Place.of(request.snapshot, request.multiline))
+    place = Place.of(request.snapshot, request.multiline)
+    outcome = apply_rules(raw, place)
+    if finish_reason == "length" and not is_settled(raw, place):
+        return Outcome(_whole_lines(outcome.text), outcome.refused_by)
+    return outcome
+
+
+def _whole_lines(text: str) -> str:
+    """Leave out the last of several lines, which a limit has cut off somewhere."""
+    last = max(text.rfind("\n"), text.rfind("\r"))
+    return text if last < 0 else text[:last].rstrip()
 
 
 def _milliseconds_since(started: float) -> float:

@@ -22,6 +22,12 @@ class OpenDocument:
         self.language_id = language_id
         self._text = _SURROGATE.sub("\ufffd", text)
         self._lines = LineIndex(self._text)
+        self._edit_end = 0
+
+    @property
+    def edit_end(self) -> int:
+        """Where the text of the last edit ends; most often the cursor stands there."""
+        return self._edit_end
 
     @property
     def text(self) -> str:
@@ -53,12 +59,14 @@ class OpenDocument:
         """Replace ``start:end`` by ``text`` (0 ≤ start ≤ end ≤ len(self.text))."""
         text = _SURROGATE.sub("\ufffd", text)
         self._text = "".join((self._text[:start], text, self._text[end:]))
-        self._lines.replace(self._text, start, end, start + len(text))
+        self._edit_end = start + len(text)
+        self._lines.replace(self._text, start, end, self._edit_end)
 
     def replace_all(self, text: str) -> None:
         """Replace the whole text."""
         self._text = _SURROGATE.sub("\ufffd", text)
         self._lines = LineIndex(self._text)
+        self._edit_end = len(self._text)
 
     def snapshot(self, offset: int) -> DocumentSnapshot:
         """Return the document as it is now, with the cursor at ``offset``."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.completer import Completion, CompletionRequest
+from coder_lsp.completer import Completion, CompletionRequest, RunningCompletion
 from coder_lsp.completion_cache import CompletionCache
 from coder_lsp.errors import DocumentError
 from coder_lsp.generation import GenerationOptions
@@ -20,6 +20,10 @@ from coder_lsp.settings import Settings, apply_options
 
 Feature = Literal["inline", "plain"]
 """Which of LSP's two completion requests; each supersedes only its own kind."""
+
+Source = Literal["running", "trie", "cache", "model"]
+"""Where an answer came from: a generation already under way, a recent completion, the model with a
+prompt of which part was cached, or the model with a prompt of which nothing was."""
 
 _NUM_REMEMBERED_OFFERS = 256
 _RELOADING = ("backend", "script", "model", "threads", "context_tokens", "cache_megabytes")
@@ -42,10 +46,24 @@ class BegunCompletion:
     cancellation: CancellationToken
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to say to a request. ``completion`` is None for a recent one, which cost nothing."""
+
+    text: str
+    source: Source
+    completion: Completion | None = None
+
+
 @dataclass(slots=True)
 class Counters:
-    """What happened so far. Every request ends as exactly one of the last five."""
+    """What happened so far. Every request ends as exactly one of the last five.
 
+    The first two count tokens for which nobody waited: of prompts, and generated ones.
+    """
+
+    background_tokens: int = 0
+    background_generated_tokens: int = 0
     accepted: int = 0
     requests: int = 0
     shown: int = 0
@@ -62,7 +80,7 @@ class Session:
         self.settings = settings
         self.counters = Counters()
         self.client_completes_inline = False
-        self.last_completion: Completion | None = None
+        self.last_answer: Answer | None = None
         self._base_settings = settings
         self._told: set[str] = set()
         self._documents: dict[str, OpenDocument] = {}
@@ -109,8 +127,10 @@ class Session:
         """Return an open document."""
         return self._documents.get(uri)
 
-    def edit_document(self, uri: str, version: int, edit: Callable[[OpenDocument], None]) -> None:
-        """Bring a document to its next version. Raises ``DocumentError``.
+    def edit_document(
+        self, uri: str, version: int, edit: Callable[[OpenDocument], None]
+    ) -> OpenDocument:
+        """Bring a document to its next version, and return it. Raises ``DocumentError``.
 
         A completion under way for the version before could not be shown any more.
         """
@@ -120,6 +140,7 @@ class Session:
         self._supersede_document(uri)
         edit(document)
         document.version = version
+        return document
 
     def close_document(self, uri: str) -> None:
         """Let go of a document; an unknown one does no harm."""
@@ -144,20 +165,21 @@ class Session:
         self._underway[document.uri, feature] = begun.cancellation
         return begun
 
-    def find_completion(self, begun: BegunCompletion) -> str | None:
-        """Return what a recent answer still says at the cursor, None when none does."""
+    def find_answer(self, begun: BegunCompletion) -> Answer | None:
+        """Return what a recent completion still says at the cursor, None when none does."""
         if not self.settings.completion_cache:
             return None
-        return self._completion_cache.find(begun.request.snapshot)
+        request = begun.request
+        text = self._completion_cache.find(request.snapshot, request.multiline)
+        return None if text is None else Answer(text, "trie")
 
-    def keep_completion(self, begun: BegunCompletion, completion: Completion) -> None:
-        """Keep what the backend said, for the counters and for typing through it."""
-        self.last_completion = completion
-        if self.settings.completion_cache and not begun.cancellation.is_cancelled:
-            self._completion_cache.add(begun.request.snapshot, completion.text)
+    def keep_completion(self, running: RunningCompletion) -> None:
+        """Keep what the model wrote, for typing through it."""
+        if self.settings.completion_cache and running.finish_reason != "cancelled":
+            self._completion_cache.add(running.request.snapshot, running.raw)
 
-    def end_completion(self, begun: BegunCompletion, text: str) -> str | None:
-        """End a completion; return the id of the offer when ``text`` may be shown.
+    def end_completion(self, begun: BegunCompletion, answer: Answer) -> str | None:
+        """End a completion; return the id of the offer when the answer may be shown.
 
         None when there is nothing to show or when the document has moved on meanwhile.
         """
@@ -165,7 +187,8 @@ class Session:
             self.counters.superseded += 1
             return None
         self._forget_underway(begun)
-        if not text:
+        self.last_answer = answer
+        if not answer.text:
             self.counters.empty += 1
             return None
         self.counters.shown += 1

@@ -45,6 +45,9 @@ class Settings:
     max_new_tokens: int = field(
         default=64, metadata=_note("Most tokens to generate for one completion.", least=1)
     )
+    time_budget_ms: int = field(
+        default=600, metadata=_note("Milliseconds after which to show what stands so far.", least=1)
+    )
     context_tokens: int = field(
         default=2048, metadata=_note("Most tokens of prompt and completion.", least=128)
     )

@@ -78,6 +78,7 @@ def _run(server: CoderServer, serving: Coroutine[Any, Any, None]) -> int:
         pass  # someone tries the server in a terminal
     finally:
         server.session.cancel_all()
+        server.generations.cancel_all()
         has_ended = server.engine.close(_CLOSING_SECONDS)
     status = server.protocol.exit_status
     if not has_ended:

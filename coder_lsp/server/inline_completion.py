@@ -9,8 +9,15 @@ from coder_lsp.server.offer import make_offer
 
 async def inline_completion(
     ls: CoderServer, params: types.InlineCompletionParams
-) -> list[types.InlineCompletionItem]:
+) -> types.InlineCompletionList | list[types.InlineCompletionItem]:
     """Complete at the cursor."""
     ls.session.client_completes_inline = True
-    offer = await make_offer(ls, params.text_document.uri, params.position, "inline")
-    return to_lsp.inline_completion_items(offer)
+    kind = params.context.trigger_kind
+    offer = await make_offer(
+        ls,
+        params.text_document.uri,
+        params.position,
+        "inline",
+        is_explicit=kind is types.InlineCompletionTriggerKind.Invoked,
+    )
+    return to_lsp.inline_completion_list(offer)

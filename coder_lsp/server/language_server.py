@@ -7,12 +7,13 @@ from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
-from pygls.server import ServerErrors
 
 from coder_lsp import __version__
 from coder_lsp.backends.base import Backend
 from coder_lsp.server.capabilities import ClientCapabilities
 from coder_lsp.server.engine_thread import EngineThread
+from coder_lsp.server.generations import Generations
+from coder_lsp.server.idle import IdleWork
 from coder_lsp.server.protocol import CoderProtocol, create_converter, log_error
 from coder_lsp.session import Session
 from coder_lsp.settings import Settings
@@ -35,6 +36,8 @@ class CoderServer(LanguageServer):
         )
         self.session = session
         self.engine = EngineThread(create_backend)
+        self.generations = Generations(session.keep_completion)
+        self.idle = IdleWork(session, self.engine, self.generations)
         self.capabilities = ClientCapabilities()
         self.initial_problems: tuple[str, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,7 +62,7 @@ class CoderServer(LanguageServer):
         if self.session.is_news(message):
             self.tell(kind, message)
 
-    def report_server_error(self, error: Exception, source: ServerErrors) -> None:
+    def report_server_error(self, error: Exception, source: Any) -> None:
         """Log an error; pygls would show it to the user, who cannot do anything about it."""
         del source
         log_error(error)

@@ -20,6 +20,8 @@ async def load_backend(ls: CoderServer) -> None:
 
     The task is superseded, not this coroutine cancelled, when the settings change meanwhile.
     """
+    ls.idle.interrupt()
+    ls.generations.cancel_all()
     loading = asyncio.wrap_future(ls.engine.load(ls.session.settings))
     if ls.capabilities.can_show_progress:
         ls.start(_show_progress(ls, loading))

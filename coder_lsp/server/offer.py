@@ -1,17 +1,35 @@
 """From a position in a document to a completion that may be offered there."""
 
+from __future__ import annotations
+
 import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from coder_lsp.errors import CoderError
 from coder_lsp.server import from_lsp, notices, to_lsp
-from coder_lsp.server.language_server import CoderServer
-from coder_lsp.session import BegunCompletion, Feature
+from coder_lsp.session import Answer, BegunCompletion, Feature, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from coder_lsp.cancellation import CancellationToken
+    from coder_lsp.server.generations import Generation
+    from coder_lsp.server.language_server import CoderServer
+
+_PATIENCE = 5
+"""How many times longer a user waits for what was asked for explicitly."""
 
 
 async def make_offer(
-    ls: CoderServer, uri: str, position: types.Position, feature: Feature
+    ls: CoderServer,
+    uri: str,
+    position: types.Position,
+    feature: Feature,
+    *,
+    is_explicit: bool = False,
 ) -> to_lsp.Offer | None:
     """Complete at a position; None when there is nothing to offer.
 
@@ -23,40 +41,79 @@ async def make_offer(
         return None
     offset = from_lsp.offset(document, position, ls.encoding)
     # Everything that looks at the document comes before the first await: later it may be another.
+    ls.idle.interrupt()
     begun = ls.session.begin_completion(document, offset, feature)
     place = to_lsp.place(document, offset, ls.encoding)
-    text = ls.session.find_completion(begun)
-    if text is None:
-        text = await _generate(ls, begun)
-    if text is None:
+    answer = ls.session.find_answer(begun)
+    if answer is None:
+        answer = await _generate(ls, begun, is_explicit=is_explicit)
+    if answer is None:
         return None
-    offer_id = ls.session.end_completion(begun, text)
-    return None if offer_id is None else to_lsp.Offer(offer_id, place, text)
+    offer_id = ls.session.end_completion(begun, answer)
+    if not begun.cancellation.is_cancelled:
+        ls.idle.begin(begun.request, answer.text)
+    return None if offer_id is None else to_lsp.Offer(offer_id, place, answer.text)
 
 
-async def _generate(ls: CoderServer, begun: BegunCompletion) -> str | None:
+async def _generate(ls: CoderServer, begun: BegunCompletion, *, is_explicit: bool) -> Answer | None:
     """Return what the backend says; None when the completion has been ended already."""
-    working = asyncio.wrap_future(ls.engine.complete(begun.request, begun.cancellation))
+    try:
+        return await _wait_for_answer(ls, begun, is_explicit=is_explicit)
+    except asyncio.CancelledError:
+        ls.session.cancel_completion(begun)
+        raise
+    except CoderError as exc:
+        ls.session.fail_completion(begun)
+        ls.tell_once(types.MessageType.Error, notices.cannot_complete(str(exc)))
+        return None
+    except Exception:
+        ls.session.fail_completion(begun)
+        raise
 
-    def stop_waiting() -> None:
-        working.cancel()
 
-    with begun.cancellation.interrupting(stop_waiting):
-        try:
-            completion = await working
-        except asyncio.CancelledError:
-            if begun.cancellation.is_cancelled:
-                return ""
-            ls.session.cancel_completion(begun)
-            raise
-        except CoderError as exc:
-            ls.session.fail_completion(begun)
-            ls.tell_once(types.MessageType.Error, notices.cannot_complete(str(exc)))
-            return None
-        except Exception:
-            ls.session.fail_completion(begun)
-            raise
-    if completion is None:
-        return ""
-    ls.session.keep_completion(begun, completion)
-    return completion.text
+async def _wait_for_answer(ls: CoderServer, begun: BegunCompletion, *, is_explicit: bool) -> Answer:
+    loop = asyncio.get_running_loop()
+    budget = ls.session.settings.time_budget_ms / 1000 * (_PATIENCE if is_explicit else 1)
+    deadline = loop.time() + budget
+    generation = ls.generations.find(begun.request.snapshot)
+    if generation is not None:
+        await _wait(ls, generation, begun.cancellation, deadline)
+        completion = generation.running.completion_for(begun.request)
+        if begun.cancellation.is_cancelled or completion.finish_reason != "cancelled":
+            return Answer(completion.text, "running", completion)
+        # What was typed since has gone another way than the model.
+    generation = ls.generations.begin(begun.request, ls.engine.complete)
+    await _wait(ls, generation, begun.cancellation, deadline)
+    completion = generation.running.completion_for(begun.request)
+    source: Source = "cache" if completion.usage.num_cached_tokens else "model"
+    return Answer(completion.text, source, completion)
+
+
+async def _wait(
+    ls: CoderServer, generation: Generation, cancellation: CancellationToken, deadline: float
+) -> None:
+    """Wait until a generation is done, the request is superseded or the deadline has passed.
+
+    Who asks while the model is being loaded waits for it: nothing can stand so far.
+    """
+    left = max(0.0, deadline - asyncio.get_running_loop().time())
+    timeout = None if ls.engine.is_loading else left
+    with ls.generations.waiting(generation), _superseded(cancellation) as superseded:
+        await asyncio.wait(
+            (generation.done, superseded), timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+        )
+    if generation.done.done() and not generation.done.cancelled():
+        generation.done.result()  # raises what the engine met
+
+
+@contextmanager
+def _superseded(cancellation: CancellationToken) -> Iterator[asyncio.Future[None]]:
+    """Yield a future that ends when the request is superseded."""
+    superseded: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def end() -> None:
+        if not superseded.done():
+            superseded.set_result(None)
+
+    with cancellation.interrupting(end):
+        yield superseded

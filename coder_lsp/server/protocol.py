@@ -60,6 +60,14 @@ class CoderProtocol(LanguageServerProtocol):
         del args
         self.has_exited = True
 
+    @lsp_method(types.SHUTDOWN)
+    def lsp_shutdown(self, *args: Any) -> None:  # type: ignore[override]  # need not be a generator
+        """Cancel what is under way; each future leaves the table as it ends."""
+        del args
+        for future in tuple(self._request_futures.values()):
+            future.cancel()
+        self._shutdown = True
+
     def handle_body(self, body: bytes) -> None:
         """Handle the JSON of one message; whatever it is, the next one can be handled too."""
         try:

@@ -19,6 +19,7 @@ def did_open(ls: CoderServer, params: types.DidOpenTextDocumentParams) -> None:
     item = params.text_document
     document = OpenDocument(item.uri, item.version, item.language_id, item.text)
     ls.session.open_document(document)
+    ls.generations.cancel(document.uri)
 
 
 def did_change(ls: CoderServer, params: types.DidChangeTextDocumentParams) -> None:
@@ -28,15 +29,20 @@ def did_change(ls: CoderServer, params: types.DidChangeTextDocumentParams) -> No
         from_lsp.apply_changes(document, params.content_changes, ls.encoding)
 
     identifier = params.text_document
+    ls.idle.interrupt()
     try:
-        ls.session.edit_document(identifier.uri, identifier.version, edit)
+        document = ls.session.edit_document(identifier.uri, identifier.version, edit)
     except DocumentError as exc:
         _log.warning("%s", exc)
+    else:
+        ls.generations.edited(document)
 
 
 def did_close(ls: CoderServer, params: types.DidCloseTextDocumentParams) -> None:
     """Let go of a document, and of what the backend keeps for it."""
+    ls.idle.interrupt()
     ls.session.close_document(params.text_document.uri)
+    ls.generations.cancel(params.text_document.uri)
     ls.engine.forget(params.text_document.uri).add_done_callback(_log_failure)
 
 

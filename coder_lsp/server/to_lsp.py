@@ -34,21 +34,22 @@ class Offer:
         return self.place.typed_word + self.text
 
 
-def inline_completion_items(offer: Offer | None) -> list[types.InlineCompletionItem]:
+def inline_completion_list(
+    offer: Offer | None,
+) -> types.InlineCompletionList | list[types.InlineCompletionItem]:
     """Return the answer to ``textDocument/inlineCompletion``.
 
     An empty list and not null for nothing: Neovim 0.12 keeps showing the item before after null.
     """
     if offer is None:
         return []
-    return [
-        types.InlineCompletionItem(
-            insert_text=offer.full_text,
-            filter_text=offer.full_text,
-            range=offer.place.range,
-            command=_accept_command(offer),
-        )
-    ]
+    item = types.InlineCompletionItem(
+        insert_text=offer.full_text,
+        filter_text=offer.full_text,
+        range=offer.place.range,
+        command=_accept_command(offer),
+    )
+    return types.InlineCompletionList(items=[item])
 
 
 def completion_list(
