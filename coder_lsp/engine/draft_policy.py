@@ -85,8 +85,8 @@ class PassCosts:
         """Return the cost of a pass; for a width never run, what its neighbours suggest."""
         known = self._relative.get(width)
         if known:
-            # The first pass of a width allocates; until there are three the best one counts.
-            return min(known) if len(known) < 3 else median_low(known)  # noqa: PLR2004
+            # The first pass of a width also allocates: of two the lower one counts.
+            return median_low(known)
         return self._interpolate(width)
 
     def forget_one(self) -> None:
