@@ -55,7 +55,6 @@ class ChildClient:
         self.pid = pid
         self._client = client
         self._messages = messages
-        self._last_figures: GenerationFigures | None = None
 
     async def wait_until_ready(self) -> None:
         """Wait for the model. Raises ``BackendError`` with what the server says when it fails."""
@@ -123,13 +122,9 @@ class ChildClient:
         )
 
     async def _new_figures(self) -> GenerationFigures | None:
-        """Return the last generation's figures, None when they were returned before."""
+        """Return the last answer's figures, None when no generation was needed for it."""
         last = (await self._stats())["lastCompletion"]
-        figures = None if last is None else _figures(last)
-        if figures == self._last_figures:
-            return None
-        self._last_figures = figures
-        return figures
+        return None if last is None or last["source"] == "trie" else _figures(last)
 
     async def _stats(self) -> Mapping[str, Any]:
         """Ask for the server's counters; it answers when the engine has come to it."""

@@ -88,8 +88,10 @@ class EngineThread:
         return self._submit(forget)
 
     def stats(self) -> Future[Mapping[str, int | float | str]]:
-        """Return the backend's counters, none without a backend."""
-        return self._submit(lambda: {} if self._backend is None else self._backend.stats())
+        """Return the backend's counters, none without a backend; interrupts nothing."""
+        return self._put(
+            Priority.INTERACTIVE, lambda: {} if self._backend is None else self._backend.stats()
+        )
 
     def close(self, timeout_seconds: float) -> bool:
         """End the thread; False when it could not be ended in time. Jobs still queued are left."""
