@@ -20,27 +20,29 @@ if TYPE_CHECKING:
     from coder_lsp.engine.forced_text import ForcedText
     from coder_lsp.engine.kv_cache import KVCache
     from coder_lsp.engine.model_runner import ModelRunner
+    from coder_lsp.engine.prefill_pace import PrefillPace
     from coder_lsp.engine.sampler import SampledToken, Sampler
 
     Logits = npt.NDArray[np.float32]
-
-PREFILL_CHUNK = 128
-"""Tokens computed between two looks at the cancellation token."""
 
 
 def prefill(
     runner: ModelRunner,
     cache: KVCache,
     token_ids: Sequence[int],
+    pace: PrefillPace,
     cancellation: CancellationToken,
 ) -> Logits:
     """Compute the tokens of the prompt that ``cache`` does not hold yet; at least one.
 
     Returns the logits ``[vocab_size]`` after the last of them. Raises ``Cancelled``; the chunks
-    computed until then stay in the cache.
+    computed until then stay in the cache. ``pace`` chooses the chunks and learns from them.
     """
-    for start in range(cache.offset, len(token_ids), PREFILL_CHUNK):
-        logits = runner.run(cache, token_ids[start : start + PREFILL_CHUNK], cancellation)
+    while cache.offset < len(token_ids):
+        chunk = token_ids[cache.offset : cache.offset + pace.chunk_size]
+        started = perf_counter()
+        logits = runner.run(cache, chunk, cancellation)
+        pace.record(len(chunk), perf_counter() - started)
     last: Logits = logits[-1]
     return last
 

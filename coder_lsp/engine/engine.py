@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.decode import decode, prefill
 from coder_lsp.engine.detokenizer import Detokenizer
 from coder_lsp.engine.drafter import Drafter, LookupMode
 from coder_lsp.engine.forced_text import ForcedText, Vocabulary
 from coder_lsp.engine.model_runner import ModelRunner
+from coder_lsp.engine.prefill_pace import FIRST_CHUNK, PrefillPace
 from coder_lsp.engine.prefix_cache import PrefixCache, PrefixCacheStats
 from coder_lsp.engine.runtime import choose_num_threads
 from coder_lsp.engine.sampler import Sampler
@@ -27,7 +29,6 @@ from coder_lsp.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from coder_lsp.cancellation import CancellationToken
     from coder_lsp.engine.kv_cache import KVCache
     from coder_lsp.engine.sampler import SampledToken
     from coder_lsp.model_folder import Manifest, ModelFolder
@@ -72,6 +73,7 @@ class Engine:
         self._runner = ModelRunner(folder, choose_num_threads(options.num_threads))
         self._prefix_cache = PrefixCache(self._runner.create_cache, options.cache_bytes)
         self._store = self._create_store(options.disk_cache)
+        self._pace = PrefillPace(folder.manifest.cache.num_layers)
         fim = folder.manifest.fim
         # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
         self._template_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end)
@@ -79,6 +81,7 @@ class Engine:
         self._drafter = Drafter(fim, never_text, options.lookup)
         text_ids = (i for i in range(folder.manifest.num_generable_ids) if i not in never_text)
         self._vocabulary = Vocabulary(self._tokenizer, text_ids)
+        self._measure_pace()
 
     @property
     def manifest(self) -> Manifest:
@@ -114,6 +117,15 @@ class Engine:
         detokenizer = Detokenizer(self._tokenizer, len(forced))
         yield from self._chunks(tokens, detokenizer, usage, options)
 
+    def num_to_compute(self, prompt_ids: Sequence[int]) -> int:
+        """Return how many tokens of a prompt no sequence in memory holds."""
+        token_ids = list(prompt_ids)
+        return len(token_ids) - self._prefix_cache.most_shared(token_ids)
+
+    def tokens_within(self, seconds: float) -> int:
+        """Return how many tokens of a prompt can be computed in a time, by what was measured."""
+        return self._pace.tokens_within(seconds) or 0
+
     def prepare(
         self, sequence_id: str, prompt_ids: Sequence[int], cancellation: CancellationToken
     ) -> Preparation:
@@ -125,7 +137,7 @@ class Engine:
         cache = self._prefix_cache.take(sequence_id, token_ids, len(token_ids))
         num_cached = cache.offset
         try:
-            prefill(self._runner, cache, token_ids, cancellation)
+            prefill(self._runner, cache, token_ids, self._pace, cancellation)
         except Cancelled:
             return Preparation(cache.offset - num_cached, is_complete=False)
         return Preparation(cache.offset - num_cached, is_complete=True)
@@ -216,7 +228,7 @@ class Engine:
         forced: bytes,
         cancellation: CancellationToken,
     ) -> Iterator[SampledToken]:
-        logits = prefill(self._runner, cache, token_ids, cancellation)
+        logits = prefill(self._runner, cache, token_ids, self._pace, cancellation)
         yield from decode(
             self._runner,
             cache,
@@ -252,6 +264,13 @@ class Engine:
         except Cancelled:
             reason = "cancelled"
         yield GenerationChunk(stop.flush(), finish_reason=reason, usage=usage)
+
+    def _measure_pace(self) -> None:
+        """Run a little, so that the first prompt's window can be chosen; it warms up, too."""
+        token_ids = self._tokenizer.encode("\n" * FIRST_CHUNK)
+        for _ in range(2):  # the first run also allocates
+            cache = self._runner.create_cache(len(token_ids))
+            prefill(self._runner, cache, token_ids, self._pace, CancellationToken())
 
     def _check_length(self, token_ids: Sequence[int], options: GenerationOptions) -> None:
         needed, limit = len(token_ids) + options.max_new_tokens, self._manifest.context_length

@@ -16,6 +16,7 @@ from coder_lsp.engine.decode import decode, prefill
 from coder_lsp.engine.drafter import NoDrafts
 from coder_lsp.engine.forced_text import ForcedText, Vocabulary
 from coder_lsp.engine.model_runner import ModelRunner
+from coder_lsp.engine.prefill_pace import PrefillPace
 from coder_lsp.engine.sampler import Sampler
 from coder_lsp.errors import Cancelled
 from coder_lsp.generation import GenerationOptions
@@ -64,6 +65,13 @@ class ScriptedDrafts:
         assert seconds >= 0
 
 
+def fast_pace():
+    """Return a pace at which the prompts here are computed in one chunk."""
+    pace = PrefillPace(num_layers=1)
+    pace.record(num_tokens=100, seconds=0.001)
+    return pace
+
+
 @pytest.fixture(scope="module")
 def model(tiny_folder):
     folder = ModelFolder.read(tiny_folder)
@@ -75,7 +83,7 @@ def decoding(model, prompt, drafts, num_tokens, options=None, forced=b"", cancel
     folder, runner = model[0], CountingRunner(model[1])
     cancellation = cancellation or CancellationToken()
     cache = runner.create_cache(len(prompt) + num_tokens)
-    logits = prefill(runner, cache, prompt, cancellation)
+    logits = prefill(runner, cache, prompt, fast_pace(), cancellation)
     tokenizer = Tokenizer(folder.tokenizer_path)
     vocabulary = Vocabulary(tokenizer, range(5, folder.manifest.num_generable_ids))
     tokens = decode(
@@ -95,7 +103,7 @@ def plain(model, prompt, num_tokens):
     """Return tokens chosen one by one, up to the first near tie, and their log-probabilities."""
     folder, runner = model
     cache = runner.create_cache(len(prompt) + num_tokens)
-    logits = prefill(runner, cache, prompt, CancellationToken())
+    logits = prefill(runner, cache, prompt, fast_pace(), CancellationToken())
     token_ids, logprobs = [], []
     for _ in range(num_tokens):
         scores = logits[: folder.manifest.num_generable_ids].astype(np.float64)
@@ -113,7 +121,7 @@ def check_consistent(model, cache):
     """The rows of a cache are those of its tokens: what is read next sees the same past."""
     token_ids = list(cache.token_ids)
     fresh = model[1].create_cache(len(token_ids) + 1)
-    expected = prefill(model[1], fresh, [*token_ids, 50], CancellationToken())
+    expected = prefill(model[1], fresh, [*token_ids, 50], fast_pace(), CancellationToken())
 
     assert model[1].run(cache, [50], CancellationToken())[-1] == pytest.approx(expected, abs=1e-4)
 
