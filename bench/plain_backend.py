@@ -1,0 +1,47 @@
+"""The model without the product around it, as models are usually measured."""
+
+from collections.abc import Iterator, Mapping
+
+from coder_lsp.backends.base import FimRequest
+from coder_lsp.cancellation import CancellationToken
+from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.generation import GenerationChunk
+from coder_lsp.model_folder import ModelFolder
+from coder_lsp.prompt.fim_template import NUM_TEMPLATE_TOKENS, arrange
+
+
+class PlainBackend:
+    """Plain PSM: everything before the cursor, everything after it; no anchor, no healing."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self._engine = Engine(folder, EngineOptions())
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self._engine.manifest.name
+
+    def stream(
+        self, request: FimRequest, cancellation: CancellationToken
+    ) -> Iterator[GenerationChunk]:
+        """Generate; where the document is too long, the prefix loses its beginning."""
+        encode, manifest = self._engine.tokenizer.encode, self._engine.manifest
+        suffix_ids = encode(request.snapshot.suffix)
+        taken = len(suffix_ids) + NUM_TEMPLATE_TOKENS + request.options.max_new_tokens
+        prefix_ids = encode(request.snapshot.prefix)[-max(manifest.context_length - taken, 1) :]
+        prompt_ids = arrange(manifest.fim, prefix_ids, suffix_ids)
+        uri = request.snapshot.uri
+        return self._engine.generate(uri, prompt_ids, request.options, cancellation)
+
+    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> int:
+        """Compute nothing ahead."""
+        del request, cancellation
+        return 0
+
+    def forget(self, uri: str) -> None:
+        """Free a document's KV cache."""
+        self._engine.forget(uri)
+
+    def stats(self) -> Mapping[str, int | float | str]:
+        """Return the model's name."""
+        return {"model": self.model}
