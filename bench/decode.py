@@ -1,0 +1,167 @@
+"""``decode``: decoding ahead by lookup. Whether the output stays what it was, and what it saves.
+
+Three parts. Equality: the float32 export of mini, with and without drafts. Speed: time per token by
+kind of edit, with and without drafts in turn. Costs: the time of a pass by its width; from these
+and the tokens that mini wrote, the saving is *computed* for models whose weights are made up, since
+what such a model writes says nothing about how often a draft is right.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from bench.decoding.decoder import Decoder
+from bench.decoding.edits import KINDS, PREFIX_TOKENS, SUFFIX_TOKENS, places
+from bench.decoding.equality import Equality, measure_equality
+from bench.decoding.speed import (
+    NUM_NEW_TOKENS,
+    Run,
+    compute_speed_up,
+    measure_costs,
+    measure_runs,
+    summarise,
+)
+from bench.errors import BenchError
+from coder_lsp.backends.local import embedded_model_path
+from coder_lsp.engine.drafter import Drafter, LookupMode
+from coder_lsp.model_folder import ModelFolder
+from onnx_export.config import ExportConfig
+from onnx_export.errors import ExportError
+from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, export
+
+LITE_CONFIG = Path(__file__).with_name("lite_config.json")
+_CAPACITY = PREFIX_TOKENS + SUFFIX_TOKENS + NUM_NEW_TOKENS + 64
+_SEED = 20_24
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--json", "json_path", required=True, type=_PATH)
+@click.option("--model", type=_PATH, help="Model folder to time. Default: the embedded model.")
+@click.option("--lookup", default="auto", show_default=True, type=click.Choice(["auto", "on"]))
+@click.option("--prompts", default=500, show_default=True, help="Of the equality; 0 skips it.")
+@click.option("--places", "num_places", default=40, show_default=True, help="Of each kind of edit.")
+@click.option("--rounds", default=30, show_default=True, help="Passes of each width.")
+@click.option(
+    "--cut",
+    "cuts",
+    type=_PATH,
+    multiple=True,
+    help="Model folder of some of Lite's layers. Default: three layers are made up for the run.",
+)
+@click.option(
+    "--hf",
+    "hf_dir",
+    envvar="CODER_LSP_MINI_HF",
+    default="../shared/models/mini",
+    show_default=True,
+    type=_PATH,
+    help="Hugging Face folder of mini; also CODER_LSP_MINI_HF.",
+)
+def command(
+    json_path: Path,
+    model: Path | None,
+    lookup: LookupMode,
+    prompts: int,
+    num_places: int,
+    rounds: int,
+    cuts: tuple[Path, ...],
+    hf_dir: Path,
+) -> None:
+    """Measure decoding ahead; exit status 1 if it changes what a float32 model writes."""
+    equality = _equality(hf_dir, prompts) if prompts else None
+    decoder = Decoder(ModelFolder.read(model or embedded_model_path()), _CAPACITY)
+    runs = {kind: measure_runs(decoder, kind, num_places, lookup) for kind in KINDS}
+    document = {
+        "model": decoder.manifest.name,
+        "precision": decoder.manifest.precision,
+        "lookup": lookup,
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        "equality": None if equality is None else asdict(equality),
+        "speed": [summarise(kind, found) for kind, found in runs.items() if found],
+        "costs": list(_costs(decoder, runs, lookup, rounds, cuts)),
+    }
+    json_path.parent.mkdir(parents=True, exist_ok=True)
+    json_path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    click.echo(json.dumps(document, indent=2))
+    if equality is not None and not equality.is_equal:
+        raise click.ClickException("Decoding ahead changed the output of the float32 model.")
+
+
+def _equality(hf_dir: Path, num_prompts: int) -> Equality:
+    with tempfile.TemporaryDirectory() as temporary:
+        out_dir = Path(temporary) / "mini"
+        _export(HuggingFaceFolder(hf_dir), out_dir, ExportConfig("fp32"), Labels())
+        return measure_equality(Decoder(ModelFolder.read(out_dir), _CAPACITY), num_prompts)
+
+
+def _costs(
+    decoder: Decoder,
+    runs: Mapping[str, Sequence[Run]],
+    lookup: LookupMode,
+    rounds: int,
+    cuts: Sequence[Path],
+) -> Iterator[dict[str, object]]:
+    """Yield costs by width and what follows from them, of the model itself and of cuts of Lite."""
+    fim = decoder.manifest.fim
+    (place,) = places("new code", 1, decoder.tokenizer, fim)
+    measured = measure_costs(decoder, place.prompt_ids, rounds)
+    yield _cost_entry(decoder, measured, runs, lookup, decoder)
+    with _cuts_or_made_up(cuts) as folders:
+        for folder in folders:
+            cut = Decoder(ModelFolder.read(folder), _CAPACITY)
+            measured = measure_costs(cut, place.prompt_ids, rounds)
+            yield _cost_entry(cut, measured, runs, lookup, decoder)
+
+
+def _cost_entry(
+    measured_on: Decoder,
+    costs: Mapping[int, float],
+    runs: Mapping[str, Sequence[Run]],
+    lookup: LookupMode,
+    written_by: Decoder,
+) -> dict[str, object]:
+    manifest = measured_on.manifest
+    fim, end_ids = written_by.manifest.fim, written_by.end_ids
+    return {
+        "model": manifest.name,
+        "weights": manifest.source.model,
+        "precision": manifest.precision,
+        "layers": manifest.architecture.num_hidden_layers,
+        "single_ms": round(costs[1] * 1e3, 3),
+        "relative_cost": {str(width): round(cost / costs[1], 3) for width, cost in costs.items()},
+        "computed_speed_up": {
+            kind: compute_speed_up(costs, found, Drafter(fim, end_ids, lookup))
+            for kind, found in runs.items()
+            if found
+        },
+        "tokens_written_by": written_by.manifest.name,
+    }
+
+
+@contextmanager
+def _cuts_or_made_up(cuts: Sequence[Path]) -> Iterator[Sequence[Path]]:
+    if cuts:
+        yield cuts
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        out_dir = Path(temporary) / "lite-3-layers"
+        tokenizer = embedded_model_path() / "tokenizer.json"
+        source = MadeUp(LITE_CONFIG, num_layers=3, seed=_SEED)
+        _export(source, out_dir, ExportConfig("int4"), Labels(tokenizer=tokenizer))
+        yield [out_dir]
+
+
+def _export(
+    source: HuggingFaceFolder | MadeUp, out_dir: Path, config: ExportConfig, labels: Labels
+) -> None:
+    try:
+        export(source, out_dir, config, labels, lambda *_: None)
+    except ExportError as exc:
+        raise BenchError(str(exc)) from exc

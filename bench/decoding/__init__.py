@@ -1,0 +1,1 @@
+"""Decoding ahead by lookup: whether it changes anything, and what it saves."""

@@ -1,0 +1,134 @@
+"""One model with one cache, continued by the product's own prefill and decode."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+import numpy as np
+import numpy.typing as npt
+
+from coder_lsp.cancellation import CancellationToken
+from coder_lsp.engine.decode import decode, prefill
+from coder_lsp.engine.drafter import Drafts
+from coder_lsp.engine.forced_text import ForcedText, Vocabulary
+from coder_lsp.engine.kv_cache import KVCache
+from coder_lsp.engine.model_runner import ModelRunner
+from coder_lsp.engine.prefill_pace import PrefillPace
+from coder_lsp.engine.runtime import choose_num_threads
+from coder_lsp.engine.sampler import Sampler
+from coder_lsp.generation import GenerationOptions
+from coder_lsp.model_folder import ModelFolder
+from coder_lsp.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """``seconds`` from the first token to the last; ``widths`` of the passes run between them."""
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    seconds: float
+    widths: tuple[int, ...]
+
+
+class CountingRunner(ModelRunner):
+    """The product's runner, which remembers how wide its passes were."""
+
+    def __init__(self, folder: ModelFolder, num_threads: int) -> None:
+        super().__init__(folder, num_threads)
+        self.widths = list[int]()
+
+    def run(
+        self,
+        cache: KVCache,
+        token_ids: Sequence[int],
+        cancellation: CancellationToken,
+        num_logits: int = 1,
+    ) -> npt.NDArray[np.float32]:
+        """Run, and remember the width."""
+        self.widths.append(len(token_ids))
+        return super().run(cache, token_ids, cancellation, num_logits)
+
+
+class Decoder:
+    """Continues prompts greedily; what two prompts share is read once."""
+
+    def __init__(self, folder: ModelFolder, capacity: int) -> None:
+        folder.verify_files()
+        self.manifest = folder.manifest
+        self._pace = PrefillPace(folder.manifest.cache.num_layers)
+        self.tokenizer = Tokenizer(folder.tokenizer_path)
+        self._runner = CountingRunner(folder, choose_num_threads(0))
+        self._cache = self._runner.create_cache(capacity)
+        fim = self.manifest.fim
+        self.end_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end, fim.eos)
+
+    def continue_prompt(
+        self, prompt_ids: Sequence[int], drafts: Drafts, num_tokens: int
+    ) -> Continuation:
+        """Generate up to ``num_tokens`` tokens; EOS, if it comes, is the last."""
+        logits = self._read(prompt_ids)
+        tokens = decode(
+            self._runner,
+            self._cache,
+            logits,
+            self._sampler(),
+            ForcedText(Vocabulary(self.tokenizer, ()), self.tokenizer, b""),
+            drafts,
+            num_tokens,
+            CancellationToken(),
+        )
+        self._runner.widths.clear()
+        found = [next(tokens)]
+        started = time.perf_counter()
+        if found[0].token_id != self.manifest.fim.eos:
+            for token in tokens:
+                found.append(token)
+                if token.token_id == self.manifest.fim.eos:
+                    break
+        seconds = time.perf_counter() - started
+        return Continuation(
+            tuple(token.token_id for token in found),
+            tuple(token.logprob for token in found),
+            seconds,
+            tuple(self._runner.widths),
+        )
+
+    def continue_plainly(
+        self, prompt_ids: Sequence[int], num_tokens: int
+    ) -> tuple[Continuation, tuple[float, ...]]:
+        """Generate token by token in the simplest way; also return how far ahead each one was.
+
+        This is what decoding with drafts is compared with, so it shares no code with it.
+        """
+        logits, sampler = self._read(prompt_ids), self._sampler()
+        found, leads = [], []
+        while True:
+            found.append(sampler.sample(logits))  # also rules out what is never generated
+            second, first = np.partition(logits[: self.manifest.num_generable_ids], -2)[-2:]
+            leads.append(float(first - second))
+            if len(found) == num_tokens or found[-1].token_id == self.manifest.fim.eos:
+                break
+            logits = self._runner.run(self._cache, [found[-1].token_id], CancellationToken())[-1]
+        ids, logprobs = zip(*((t.token_id, t.logprob) for t in found), strict=True)
+        return Continuation(ids, logprobs, 0.0, (1,) * (len(found) - 1)), tuple(leads)
+
+    def time_pass(self, token_ids: Sequence[int]) -> float:
+        """Return the seconds of a pass over these tokens, after what was read last."""
+        started = time.perf_counter()
+        self._runner.run(self._cache, token_ids, CancellationToken(), num_logits=len(token_ids))
+        seconds = time.perf_counter() - started
+        self._cache.trim(len(token_ids))
+        return seconds
+
+    def _read(self, prompt_ids: Sequence[int]) -> npt.NDArray[np.float32]:
+        pairs = zip(self._cache.token_ids, prompt_ids[:-1], strict=False)
+        num_shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        self._cache.trim(self._cache.offset - num_shared)
+        return prefill(self._runner, self._cache, prompt_ids, self._pace, CancellationToken())
+
+    def _sampler(self) -> Sampler:
+        fim = self.manifest.fim
+        template_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end)
+        return Sampler(GenerationOptions(), template_ids, self.manifest.num_generable_ids)
