@@ -31,6 +31,7 @@ class DocumentAnchors:
 
     def __init__(self, uri: str) -> None:
         self._anchors: dict[str, Anchor] = {}  # by sequence, the most recent last
+        self._narrow: set[str] = set()  # sequences whose window is smaller than it should be
         self._sequence_ids = tuple(f"{uri}#{i}" for i in range(MAX_PLACES + 1))
 
     @property
@@ -45,8 +46,19 @@ class DocumentAnchors:
         place = self._fitting(snapshot, encoder, budget)
         if place is None:
             place = self._new_place(snapshot, encoder, budget)
-        self.keep(place)
+        self._put(place)
         return place
+
+    def narrow(
+        self, place: Place, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
+    ) -> Place:
+        """Give a place a window of a smaller ``budget``, until there is time for the whole one."""
+        anchor = place_anchor(snapshot, encoder, budget, previous=None)
+        typed = snapshot.text[anchor.offset : snapshot.offset]
+        narrowed = Place(place.sequence_id, anchor, typed)
+        self._put(narrowed)
+        self._narrow.add(place.sequence_id)
+        return narrowed
 
     def standby(
         self, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
@@ -59,15 +71,22 @@ class DocumentAnchors:
         if current is None:
             return None
         fit = current.anchor.fit(snapshot)
-        if fit is None or not _is_worn(fit, encoder, budget):
+        is_narrow = current.sequence_id in self._narrow
+        if fit is None or not (is_narrow or _is_worn(fit, encoder, budget)):
             return None
-        anchor = place_anchor(snapshot, encoder, budget, current.anchor)
+        previous = None if is_narrow else current.anchor
+        anchor = place_anchor(snapshot, encoder, budget, previous)
         if anchor == current.anchor:
             return None
         typed = snapshot.text[anchor.offset : snapshot.offset]
         return Place(self._unused_sequence(), anchor, typed)
 
-    def keep(self, place: Place) -> None:
+    def keep(self, standby: Place) -> None:
+        """Put a standby, whose prompt has been computed, in place of what it renews."""
+        self._put(standby)
+        self._narrow.discard(standby.sequence_id)
+
+    def _put(self, place: Place) -> None:
         """Make a place the most recent one; the least recent makes room for the next standby."""
         self._anchors.pop(place.sequence_id, None)
         self._anchors[place.sequence_id] = place.anchor
@@ -77,12 +96,12 @@ class DocumentAnchors:
     def _fitting(
         self, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
     ) -> Place | None:
-        best: tuple[tuple[bool, int], Place] | None = None
+        best: tuple[tuple[bool, bool, int], Place] | None = None
         for sequence_id, anchor in reversed(self._anchors.items()):
             fit = anchor.fit(snapshot)
             if fit is None or len(encoder.encode(fit.typed)) > budget.typed:
                 continue
-            rank = (fit.is_stale, len(fit.typed))
+            rank = (sequence_id in self._narrow, fit.is_stale, len(fit.typed))
             if best is None or rank < best[0]:
                 best = rank, Place(sequence_id, anchor, fit.typed)
         return None if best is None else best[1]
@@ -97,6 +116,7 @@ class DocumentAnchors:
         if recent is None or previous is None or previous.stands_in(snapshot.text):
             recent = self._unused_sequence()
         # Otherwise nothing can fit the recent anchor again: its rows are trimmed, not copied.
+        self._narrow.discard(recent)
         return Place(recent, anchor, typed)
 
     def _unused_sequence(self) -> str:

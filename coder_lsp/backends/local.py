@@ -24,11 +24,26 @@ if TYPE_CHECKING:
     from coder_lsp.settings import Settings
 
 
+PREFILL_SHARE = 0.5
+"""Of the time budget; the rest is for decoding."""
+MIN_PROMPT_TOKENS = 64
+"""A smaller window than this one would not be worth an answer, however slow the machine."""
+
+
 class LocalBackend:
     """Owns the anchors: for each document where its prompt's fixed part ends."""
 
-    def __init__(self, engine: Engine, context_tokens: int, *, is_healing: bool = True) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        context_tokens: int,
+        prefill_seconds: float,
+        *,
+        is_healing: bool = True,
+    ) -> None:
+        """``prefill_seconds`` is how long a user may wait for a prompt to be computed."""
         self._engine = engine
+        self._prefill_seconds = prefill_seconds
         self._is_healing = is_healing
         self._context_tokens = min(context_tokens, engine.manifest.context_length)
         self._encoder = LineEncoder(engine.tokenizer)
@@ -39,7 +54,8 @@ class LocalBackend:
         """Load the model that the settings name. Raises ``ModelFolderError``, ``EngineError``."""
         folder = ModelFolder.read(model_path(settings.model))
         options = EngineOptions(settings.threads, settings.cache_megabytes << 20)
-        return cls(Engine(folder, options), settings.context_tokens)
+        prefill_seconds = settings.time_budget_ms / 1000 * PREFILL_SHARE
+        return cls(Engine(folder, options), settings.context_tokens, prefill_seconds)
 
     @property
     def model(self) -> str:
@@ -50,8 +66,7 @@ class LocalBackend:
         self, request: FimRequest, cancellation: CancellationToken
     ) -> Iterator[GenerationChunk]:
         """Generate after the anchored prompt; see ``Backend.stream``."""
-        anchors = self._anchors_of(request)
-        place = anchors.choose(request.snapshot, self._encoder, self._budget(request))
+        place = self._affordable_place(request)
         prompt = self._prompt(place)
         return self._engine.generate(
             place.sequence_id,
@@ -83,6 +98,21 @@ class LocalBackend:
     def stats(self) -> Mapping[str, int | float | str]:
         """Return what the caches hold."""
         return {"model": self.model, **asdict(self._engine.stats())}
+
+    def _affordable_place(self, request: FimRequest) -> Place:
+        """Choose a place whose prompt can be computed while the user waits.
+
+        Where a whole window would take too long, the first answer sees a part of it; the rest is
+        computed as a standby in idle time.
+        """
+        anchors, budget = self._anchors_of(request), self._budget(request)
+        place = anchors.choose(request.snapshot, self._encoder, budget)
+        affordable = max(self._engine.tokens_within(self._prefill_seconds), MIN_PROMPT_TOKENS)
+        if self._engine.num_to_compute(self._prompt(place).token_ids) <= affordable:
+            return place
+        room = affordable + request.options.max_new_tokens
+        narrow = TokenBudget.share(room, request.options.max_new_tokens)
+        return anchors.narrow(place, request.snapshot, self._encoder, narrow)
 
     def _prepare(self, place: Place, cancellation: CancellationToken) -> Preparation:
         prompt = self._prompt(place)

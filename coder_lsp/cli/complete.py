@@ -14,6 +14,10 @@ from coder_lsp.generation import GenerationOptions
 from coder_lsp.settings import BackendName, Settings
 
 
+UNHURRIED_MS = 600_000
+"""Here the user waits for the best answer, on the whole window, however slow the machine."""
+
+
 @click.command("complete")
 @click.argument("place", callback=parse_place, metavar="FILE:LINE:COLUMN")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all figures.")
@@ -38,7 +42,9 @@ def command(
 ) -> None:
     """Complete FILE at LINE and COLUMN, both counted from 1, columns in characters."""
     settings = dataclasses.replace(
-        backend_settings(model, backend, script), max_new_tokens=max_new_tokens
+        backend_settings(model, backend, script),
+        max_new_tokens=max_new_tokens,
+        time_budget_ms=UNHURRIED_MS,
     )
     request = CompletionRequest(
         snapshot=read_snapshot(place),

@@ -152,3 +152,22 @@ def test_a_closer_that_moved_down_is_put_where_it_belongs(places, standby):
 
     assert renewed is not None
     assert renewed.anchor.suffix.startswith("\n}\n")
+
+
+SMALL = TokenBudget(snippets=0, prefix=30, suffix=10, typed=20)
+
+
+def test_a_narrow_window_serves_until_the_whole_one_is_ready(anchors, encoder, places, standby):
+    text = f"{ABOVE}x‸\n{BELOW}"
+    (place,) = places(text)
+    narrow = anchors.narrow(place, snapshot_of(text), encoder, SMALL)
+
+    assert len(narrow.anchor.prefix_ids) + len(narrow.anchor.suffix_ids) <= 40
+    assert places(text) == [narrow]
+    whole = standby(text)
+    assert whole is not None
+    assert whole.anchor == place.anchor
+
+    anchors.keep(whole)
+    assert places(text, f"{ABOVE}xy‸\n{BELOW}")[1].anchor == place.anchor
+    assert standby(text) is None

@@ -212,3 +212,17 @@ def test_a_renewed_anchor_is_swapped_in_when_it_is_complete(backend):
     assert backend.prepare(request, CancellationToken()) > 20
     check_num_new(backend, text, most=1)
     assert backend.prepare(request, CancellationToken()) == 0
+
+
+def test_a_prompt_that_would_take_too_long_is_answered_from_a_part_of_it():
+    """As on a slow machine: nobody waits for a prompt, and idle time computes the whole of it."""
+    backend = LocalBackend.load(Settings(threads=2, time_budget_ms=1))
+    text = "".join(f"value_{i} = {i}\n" for i in range(100)) + "‸"
+    request = FimRequest(snapshot_of(text), GenerationOptions(max_new_tokens=8))
+
+    first = complete(backend, text)[-1].usage
+    assert first.num_prompt_tokens <= 64
+    assert backend.prepare(request, CancellationToken()) > 300
+    second = complete(backend, text)[-1].usage
+    assert second.num_prompt_tokens > 300
+    assert second.num_new_tokens <= 1
