@@ -13,7 +13,6 @@ from coder_lsp.completer import Completion, CompletionRequest, complete
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.settings import BackendName, Settings
 
-
 UNHURRIED_MS = 600_000
 """Here the user waits for the best answer, on the whole window, however slow the machine."""
 
