@@ -44,6 +44,7 @@ def check_fill(task, model_says, expected, *, is_plain):
     [
         (LINE, "    s += b\n    return s\n", "    s += b\n"),
         (LINE, "    s += b", "    s += b\n"),
+        (LINE, "    s += b\n    s += 0\n", "    s += b\n"),
         (LINE, "    return s", "\n"),
         (SPAN, " + b + 0\nprint()", " + b"),
     ],
