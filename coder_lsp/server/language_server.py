@@ -11,6 +11,7 @@ from pygls.lsp.server import LanguageServer
 from coder_lsp import __version__
 from coder_lsp.backends.base import Backend
 from coder_lsp.server.capabilities import ClientCapabilities
+from coder_lsp.server.debounce import Debounce
 from coder_lsp.server.engine_thread import EngineThread
 from coder_lsp.server.generations import Generations
 from coder_lsp.server.idle import IdleWork
@@ -36,6 +37,7 @@ class CoderServer(LanguageServer):
         )
         self.session = session
         self.engine = EngineThread(create_backend)
+        self.debounce = Debounce()
         self.generations = Generations(session.keep_completion)
         self.idle = IdleWork(session, self.engine, self.generations)
         self.capabilities = ClientCapabilities()

@@ -73,6 +73,7 @@ async def _generate(ls: CoderServer, begun: BegunCompletion, *, is_explicit: boo
 
 async def _wait_for_answer(ls: CoderServer, begun: BegunCompletion, *, is_explicit: bool) -> Answer:
     loop = asyncio.get_running_loop()
+    ls.debounce.record_request(loop.time())
     budget = ls.session.settings.time_budget_ms / 1000 * (_PATIENCE if is_explicit else 1)
     deadline = loop.time() + budget
     generation = ls.generations.find(begun.request.snapshot)
@@ -82,11 +83,24 @@ async def _wait_for_answer(ls: CoderServer, begun: BegunCompletion, *, is_explic
         if begun.cancellation.is_cancelled or completion.finish_reason != "cancelled":
             return Answer(completion.text, "running", completion)
         # What was typed since has gone another way than the model.
+    if not is_explicit:
+        await _debounce(ls.debounce.delay(), begun.cancellation)
+        if begun.cancellation.is_cancelled:
+            return Answer("", "model")
+    started = loop.time()
     generation = ls.generations.begin(begun.request, ls.engine.complete)
     await _wait(ls, generation, begun.cancellation, deadline)
+    if generation.done.done():
+        ls.debounce.record_latency(loop.time() - started)
     completion = generation.running.completion_for(begun.request)
     source: Source = "cache" if completion.usage.num_cached_tokens else "model"
     return Answer(completion.text, source, completion)
+
+
+async def _debounce(seconds: float, cancellation: CancellationToken) -> None:
+    if seconds > 0:
+        with _superseded(cancellation) as superseded:
+            await asyncio.wait((superseded,), timeout=seconds)
 
 
 async def _wait(
