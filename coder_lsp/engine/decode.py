@@ -68,7 +68,6 @@ def decode(
     rows = logits[None]
     num_wanted = max_new_tokens
     while True:
-        # All of them before the first is yielded: the next run may reuse the memory of the logits.
         tokens = _accept(rows, draft, sampler, forced)
         cache.trim(len(draft) + 1 - len(tokens))
         drafts.add([token.token_id for token in tokens])

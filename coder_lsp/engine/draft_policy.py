@@ -13,6 +13,8 @@ DRAFT_LENGTHS = (1, 2, 3, 5, 7, 11, 15)
 """Few, so that the running time of each is known soon."""
 MIN_GAIN = 1.05
 """Expected tokens per running time, over one token in one plain step."""
+MIN_CHANCE = 0.1
+"""A token less likely to be accepted costs more than it brings, however cheap width is."""
 _ACCEPTANCE_DECAY = 0.98
 _REFUSALS_TO_FORGET = 64
 
@@ -36,6 +38,8 @@ class DraftPolicy:
         num_expected, chance = 1.0, 1.0
         for length in range(1, min(max_length, DRAFT_LENGTHS[-1]) + 1):
             chance *= self._acceptance_of(source, num_matching + length - 1).mean
+            if chance < MIN_CHANCE:
+                break
             num_expected += chance
             if length in DRAFT_LENGTHS:
                 gain = num_expected / self._costs.relative_cost(length + 1)

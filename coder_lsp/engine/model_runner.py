@@ -19,6 +19,31 @@ if TYPE_CHECKING:
     from coder_lsp.model_folder import ModelFolder
 
 _INPUTS = ("input_ids", "position_ids", "total_length", "num_logits")
+_MAX_KEPT_WIDTH = 16
+"""Tokens of a pass whose buffers are kept: those of decoding, which come again and again."""
+
+
+class _PassBuffers:
+    """Inputs and logits of a pass over ``width`` tokens, at addresses that stay."""
+
+    def __init__(self, width: int, num_logits: int, vocab_size: int) -> None:
+        self._inputs = [np.zeros(length, np.int64) for length in (width, width, 1, 1)]
+        self._inputs[-1][0] = num_logits
+        self.logits = np.zeros((num_logits, vocab_size), np.float32)
+        # On the CPU an OrtValue shares the array's memory.
+        ort_value = load_onnxruntime().OrtValue.ortvalue_from_numpy
+        self._input_values = [ort_value(array) for array in self._inputs]
+        self._logits_value = ort_value(self.logits)
+
+    def bind(self, binding: Any, token_ids: Sequence[int], start: int) -> None:
+        """Fill in the tokens, which follow ``start`` others, and bind everything."""
+        input_ids, position_ids, total_length, _ = self._inputs
+        input_ids[:] = token_ids
+        position_ids[:] = np.arange(start, start + len(token_ids))
+        total_length[0] = start + len(token_ids)
+        for name, value in zip(_INPUTS, self._input_values, strict=True):
+            binding.bind_ortvalue_input(name, value)
+        binding.bind_ortvalue_output("logits", self._logits_value)
 
 
 class ModelRunner:
@@ -26,6 +51,8 @@ class ModelRunner:
 
     def __init__(self, folder: ModelFolder, num_threads: int) -> None:
         self._layout = folder.manifest.cache
+        self._vocab_size = folder.manifest.architecture.vocab_size
+        self._buffers: dict[tuple[int, int], _PassBuffers] = {}
         self._session = create_inference_session(folder.graph_path, num_threads)
         self._run_options = load_onnxruntime().RunOptions
         self._check_interface(folder)
@@ -51,19 +78,21 @@ class ModelRunner:
         Returns logits ``[num_logits, vocab_size]`` of the last positions. Raises ``Cancelled``,
         also in the middle of the graph, and ``EngineError``; then the cache is as it was.
         """
-        start, total = cache.offset, cache.offset + len(token_ids)
-        cache.reserve(total)
-        binding = cache.binding
-        binding.bind_cpu_input("input_ids", np.asarray(token_ids, np.int64))
-        binding.bind_cpu_input("position_ids", np.arange(start, total, dtype=np.int64))
-        binding.bind_cpu_input("total_length", np.array([total], np.int64))
-        binding.bind_cpu_input("num_logits", np.array([num_logits], np.int64))
-        # Bound anew for each run: a bound output keeps the shape of the run before.
-        binding.bind_output("logits", "cpu")
-        self._run(binding, cancellation)
+        cache.reserve(cache.offset + len(token_ids))
+        buffers = self._buffers_of(len(token_ids), num_logits)
+        buffers.bind(cache.binding, token_ids, cache.offset)
+        self._run(cache.binding, cancellation)
         cache.append(token_ids)
-        logits: npt.NDArray[np.float32] = binding.get_outputs()[-1].numpy()
-        return logits
+        return buffers.logits.copy()
+
+    def _buffers_of(self, width: int, num_logits: int) -> _PassBuffers:
+        key = (width, num_logits)
+        buffers = self._buffers.get(key)
+        if buffers is None:
+            buffers = _PassBuffers(width, num_logits, self._vocab_size)
+            if width <= _MAX_KEPT_WIDTH:
+                self._buffers[key] = buffers
+        return buffers
 
     def _run(self, binding: Any, cancellation: CancellationToken) -> None:
         cancellation.raise_if_cancelled()
