@@ -5,14 +5,15 @@ import pytest
 from coder_lsp.engine.draft_policy import DRAFT_LENGTHS, DraftPolicy, PassCosts
 
 
-def policy_with(costs, outcomes=(), source="text", num_matching=4):
+def policy_with(costs, outcomes=(), source="text", longest=4):
     """``costs``: relative running time by width; ``outcomes``: 1 for a token accepted."""
     policy = DraftPolicy()
     for _ in range(5):
         for width, cost in ({1: 1.0} | costs).items():
             policy.record_pass(width, cost / 100)
-    for outcome in outcomes:
-        policy.record_outcome(source, num_matching, is_accepted=bool(outcome))
+    for num_matching in range(4, longest + 1):
+        for outcome in outcomes:
+            policy.record_outcome(source, num_matching, is_accepted=bool(outcome))
     return policy
 
 
@@ -33,7 +34,7 @@ def test_at_first_a_draft_is_tried():
 
 
 def test_a_wide_pass_that_costs_nothing_is_taken_whole():
-    check_length(15, FREE, ALWAYS)
+    check_length(15, FREE, ALWAYS, longest=20)
 
 
 def test_a_pass_that_costs_as_much_as_its_tokens_is_not_worth_it():
@@ -56,6 +57,10 @@ def test_acceptance_is_kept_for_each_source_and_each_length_of_match():
     assert policy_with(costs, NEVER).choose_length("text", 16, 15) > 0
 
 
+def test_a_long_draft_is_as_likely_as_each_of_its_tokens():
+    check_length(3, FREE, [0, 1] * 100, longest=20)
+
+
 def test_what_was_long_ago_is_forgotten():
     costs = {2: 1.3, 16: 4.0}
 
@@ -66,7 +71,7 @@ def test_what_was_long_ago_is_forgotten():
 def test_no_longer_than_allowed(max_length):
     longest = max((n for n in DRAFT_LENGTHS if n <= max_length), default=0)
 
-    check_length(longest, FREE, ALWAYS, max_length=max_length)
+    check_length(longest, FREE, ALWAYS, max_length=max_length, longest=20)
 
 
 def test_a_running_time_taken_on_a_busy_machine_is_forgotten_in_the_end():
