@@ -1,5 +1,21 @@
-"""``python -m onnx_export``."""
+"""``python -m onnx_export``, and the command ``coder-lsp-export``."""
 
-from onnx_export.cli import main
+import sys
 
-main()
+
+def main() -> None:
+    """Run the command line; say which extra to install where its libraries are missing."""
+    try:
+        from onnx_export import cli  # noqa: PLC0415 (its absence must be explained)
+    except ModuleNotFoundError as exc:
+        if exc.name is None or exc.name.startswith("onnx_export"):
+            raise
+        sys.exit(
+            f"The exporter needs {exc.name}, which is not installed. Install it with\n"
+            '    pip install "coder-lsp[export]"'
+        )
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
