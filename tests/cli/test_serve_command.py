@@ -1,5 +1,9 @@
+import contextlib
+import json
+import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -49,3 +53,56 @@ def test_the_end_of_standard_input_ends_the_server():
 
     assert (result.stdout, result.stderr) == ("", "")
     assert result.returncode == 1  # LSP: no shutdown came before
+
+
+def serve_tcp(port):
+    return subprocess.Popen(
+        [sys.executable, "-m", "coder_lsp", "serve", "--tcp", f"127.0.0.1:{port}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def connect(port):
+    """Connect as soon as the server listens."""
+    for _ in range(200):
+        with contextlib.suppress(ConnectionRefusedError):
+            return socket.create_connection(("127.0.0.1", port))
+        time.sleep(0.05)
+    return pytest.fail("the server does not listen")
+
+
+def message(method, **fields):
+    body = json.dumps({"jsonrpc": "2.0", "method": method, **fields})
+    return f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+def test_a_client_is_served_over_tcp():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with serve_tcp(port) as server:
+        with connect(port) as connection:
+            connection.sendall(message("initialize", id=1, params={"capabilities": {}}))
+            answer = connection.recv(65536)
+            connection.sendall(message("shutdown", id=2) + message("exit"))
+            rest = b"".join(iter(lambda: connection.recv(65536), b""))
+        output, errors = server.communicate()
+
+    assert b'"serverInfo"' in answer + rest
+    assert (output, errors, server.returncode) == ("", "", 0)
+
+
+def test_a_port_that_is_taken_is_told():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with serve_tcp(port) as server:
+            output, errors = server.communicate()
+
+    assert (output, server.returncode) == ("", 1)
+    assert f"Cannot listen on 127.0.0.1:{port}" in errors
+    assert "Traceback" not in errors
