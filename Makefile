@@ -9,7 +9,7 @@ VENV := .venv
 REFERENCE := .venv-reference
 RUN := $(VENV)/$(BIN)/python
 
-.PHONY: demo test lint reference bench clean
+.PHONY: demo test lint reference bench train-smoke clean
 
 demo: $(VENV)/.complete
 	$(RUN) -m coder_lsp demo
@@ -29,6 +29,10 @@ reference: $(REFERENCE)/.complete
 
 bench: $(REFERENCE)/.complete
 	$(REFERENCE)/$(BIN)/python -m bench exactness --json bench/results/exactness.json
+
+# Every step of training in a minute: corpus, tokenizer, 60 steps, export, one completion.
+train-smoke: $(REFERENCE)/.complete
+	$(REFERENCE)/$(BIN)/python -m training smoke
 
 $(VENV)/.complete: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -1,5 +1,6 @@
 """``python -m training``: one command for each step, in the order of training/README.md."""
 
+import tempfile
 from pathlib import Path
 
 import click
@@ -146,9 +147,24 @@ def plot(run: Path, out: Path) -> None:
 
 
 @main.command()
-@click.argument("folder", type=_NEW)
-def smoke(folder: Path) -> None:
-    """Run every step in a minute; FOLDER must not exist yet."""
+@click.option("--keep", type=_NEW, help="Folder for what is made, which must not exist yet.")
+def smoke(keep: Path | None) -> None:
+    """Run every step in a minute, from an empty folder to one completion."""
     from training.smoke import run_smoke  # noqa: PLC0415
 
-    run_smoke(folder, click.echo)
+    with tempfile.TemporaryDirectory() as temporary:
+        run_smoke(keep or Path(temporary) / "smoke", click.echo)
+
+
+@main.command()
+@click.option("--run", type=_EXISTING, required=True, help="Folder of the training run.")
+def continuity(run: Path) -> None:
+    """Show what every stop and resume of a run cost."""
+    from training.continuity import resumptions  # noqa: PLC0415
+
+    for found in resumptions(run / "log.jsonl"):
+        before, after = found.loss_before, found.loss_after
+        click.echo(
+            f"{found.tokens:>12,} tokens: {found.repeated_tokens:,} repeated, "
+            f"loss {before or 0:.3f} before, {after or 0:.3f} after"
+        )

@@ -35,6 +35,7 @@ def test_a_permissive_statement_is_named_and_allowed(statement, name):
         "MPL-2.0",
         "CC-BY-NC-4.0",
         "MIT AND GPL-2.0",
+        "MIT with Commons Clause",
         "BUSL-1.1",
         "License :: OSI Approved",
         "License :: Other/Proprietary License",

@@ -1,0 +1,159 @@
+"""The trainer itself; torch is needed, so these run in the reference environment."""
+
+# ruff: noqa: E402 (what imports torch comes after the test for it)
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from training.corpus.store import Corpus, write_corpus
+from training.data.batches import ahead
+from training.model.deepseek import DeepSeek
+from training.train.command import batch_maker, sample_maker, validation_batches
+from training.train.control import Control
+from training.train.trainer import Intervals, Places, Trainer
+
+pytestmark = pytest.mark.reference
+
+ROOT = Path(__file__).parents[2]
+NUM_STEPS = 6
+
+
+@pytest.fixture(scope="module")
+def corpus_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    sources = sorted((ROOT / "coder_lsp").rglob("*.py"))
+    with write_corpus(folder) as writer:
+        for number, path in enumerate(sources):
+            use = "held-out" if number % 5 == 0 else "train"
+            writer.add(path.name, "coder-lsp", "python", use, path.read_text(encoding="utf-8"))
+    return folder
+
+
+@pytest.fixture
+def recipe(smoke_recipe, tokenizer):
+    return replace(
+        smoke_recipe,
+        rows=2,
+        model=replace(smoke_recipe.model, vocab_size=tokenizer.vocab_size),
+        schedule=replace(smoke_recipe.schedule, max_steps=NUM_STEPS, decay_steps=2),
+    )
+
+
+@pytest.fixture
+def train(recipe, corpus_folder, folder):
+    """Return a function that trains in a folder, asking for a stop after so many steps."""
+
+    def train_in(run, stop_after=NUM_STEPS, validation_steps=3):
+        torch.manual_seed(recipe.seed)
+        control = Control(None)
+        places = Places(run, folder.tokenizer_path)
+        intervals = Intervals(log_steps=1, validation_steps=validation_steps)
+        device = torch.device("cpu")
+        trainer = Trainer(recipe, DeepSeek(recipe.model), places, control, intervals, device)
+        trainer.resume()
+        corpus = Corpus(corpus_folder)
+        maker = sample_maker(recipe, folder.tokenizer_path)
+        batches = batch_maker(recipe, corpus, maker, "train")
+
+        def until_stop(made):
+            for number, batch in zip(count(1), made, strict=False):
+                control.is_stop_asked = number >= stop_after
+                yield batch
+
+        made = ahead(batches.batches(trainer.progress.position, recipe.rows))
+        validation = validation_batches(recipe, corpus, maker)
+        trainer.run(until_stop(made), validation[:1])
+        return trainer
+
+    return train_in
+
+
+def losses(run, event="step"):
+    lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    return {
+        found["step"]: found["loss"] for found in map(json.loads, lines) if found["event"] == event
+    }
+
+
+def check_same_weights(left, right):
+    for name, parameter in left.model.named_parameters():
+        assert torch.equal(parameter, dict(right.model.named_parameters())[name]), name
+        assert torch.equal(left.optimizer.average[name], right.optimizer.average[name]), name
+
+
+def test_a_resumed_run_is_the_uninterrupted_run(train, tmp_path):
+    whole = train(tmp_path / "whole")
+    for _ in range(3):
+        stopped = train(tmp_path / "stopped", stop_after=2)
+
+    assert stopped.progress == whole.progress
+    assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
+    assert losses(tmp_path / "stopped", "validation") == losses(tmp_path / "whole", "validation")
+    check_same_weights(whole, stopped)
+
+
+def test_training_learns(train, tmp_path):
+    train(tmp_path)
+
+    assert losses(tmp_path)[NUM_STEPS] < losses(tmp_path)[1]
+
+
+def test_validation_leaves_the_weights_as_they_were(train, tmp_path):
+    often = train(tmp_path / "often", stop_after=2, validation_steps=1)
+    never = train(tmp_path / "never", stop_after=2)
+
+    assert len(losses(tmp_path / "often", "validation")) == 2
+    check_same_weights(often, never)
+
+
+def test_a_checkpoint_that_breaks_off_leaves_the_one_before(train, tmp_path, monkeypatch):
+    stopped = train(tmp_path, stop_after=2)
+
+    def half(_, file):
+        file.write(b"half a checkpoint")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(torch, "save", half)
+    with pytest.raises(OSError, match="disk full"):
+        train(tmp_path, stop_after=1)
+    monkeypatch.undo()
+
+    assert train(tmp_path, stop_after=1).progress.step == stopped.progress.step + 1
+
+
+def test_the_checkpoint_before_the_last_is_used_where_the_last_is_missing(train, tmp_path):
+    train(tmp_path, stop_after=2)
+    train(tmp_path, stop_after=2)
+    (tmp_path / "checkpoints" / "last.pt").unlink()
+
+    assert train(tmp_path, stop_after=1).progress.step == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="Windows ends a process without a signal")
+def test_a_signal_saves_and_ends_the_command(tmp_path, corpus_folder, recipe, folder):
+    text = (ROOT / "training" / "recipes" / "smoke.toml").read_text(encoding="utf-8")
+    text = text.replace("vocab_size = 1024", f"vocab_size = {recipe.model.vocab_size}")
+    text = text.replace("max_steps = 60", "max_steps = 100000")
+    (tmp_path / "long.toml").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "training", "train", "--recipe", tmp_path / "long.toml"]
+    command += ["--corpus", corpus_folder, "--tokenizer", folder.tokenizer_path]
+    run = tmp_path / "run"
+    trainer = subprocess.Popen([*command, "--run", run], cwd=ROOT)
+    while trainer.poll() is None and not (run / "log.jsonl").exists():
+        time.sleep(0.1)
+    trainer.send_signal(signal.SIGTERM)
+
+    assert trainer.wait(timeout=120) == 0
+    assert json.loads((run / "log.jsonl").read_text().splitlines()[-1])["event"] == "stop"
+    assert (run / "checkpoints" / "last.pt").is_file()
