@@ -14,11 +14,14 @@ from coder_lsp.errors import CoderError
 
 _MODULES = types.MappingProxyType(
     {
+        "decode": "bench.decode",
         "exactness": "bench.exactness",
         "gguf": "bench.gguf_command",
         "infilling": "bench.infilling",
+        "install": "bench.install.llama_server",
         "keystrokes": "bench.keystrokes",
         "server": "bench.server",
+        "stopping": "bench.stopping",
         "traces": "bench.make_traces",
     }
 )

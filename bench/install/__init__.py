@@ -1,0 +1,1 @@
+"""Installs peers from package registries into the user's cache folder."""

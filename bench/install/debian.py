@@ -1,0 +1,126 @@
+"""Unpacks a Debian package with all it needs into a folder of its own.
+
+The system's package manager is asked with a configuration of ours: its own lists, its own state,
+the mirror that this machine uses already. Nothing is installed into the system, no maintainer
+script runs, and the packages' own C library is used to run what is in them.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from bench.errors import PeerError
+
+SUITE = "sid"
+_SOURCES = Path("/etc/apt")
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+_TOOLS = ("apt-get", "dpkg-deb", "tar")
+_MIRROR = re.compile(r"^(?:URIs:|deb(?:-src)?)\s.*?(https?://\S+/debian)/?(?:\s|$)", re.MULTILINE)
+
+
+def unpack_package(package: str, folder: Path) -> Path:
+    """Unpack ``package`` and its dependencies; return the folder that stands for ``/``.
+
+    A folder that has been filled already is left as it is. Raises ``PeerError``.
+    """
+    root, done = folder / "root", folder / "complete"
+    if done.exists():
+        return root
+    _require_tools()
+    config = _write_config(folder / "apt")
+    _apt(config, "update", "-qq")
+    plan = _apt(config, "install", "--simulate", "-qq", package)
+    wanted = [f"{m[1]}={m[2]}" for m in re.finditer(r"^Inst (\S+) \((\S+)", plan, re.MULTILINE)]
+    if not wanted:
+        raise PeerError(f"Debian's {SUITE} does not offer the package {package}.")
+    archives = folder / "archives"
+    archives.mkdir(parents=True, exist_ok=True)
+    _apt(config, "download", "-qq", *wanted, cwd=archives)
+    for name in ("bin", "sbin", "lib", "lib64"):  # as base-files has it: /lib is /usr/lib
+        (root / "usr" / name).mkdir(parents=True, exist_ok=True)
+        link = root / name
+        if not link.is_symlink():
+            link.symlink_to(Path("usr") / name)
+    for archive in sorted(archives.glob("*.deb")):
+        _unpack(archive, root)
+    shutil.rmtree(archives)
+    done.touch()
+    return root
+
+
+def _require_tools() -> None:
+    missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
+    if missing or not _KEYRING.exists():
+        raise PeerError(
+            f"Only Debian and its relatives have what this needs ({', '.join(_TOOLS)} and Debian's "
+            "archive keyring). Install llama.cpp as your system has it, and put llama-server on "
+            "PATH or name it in LLAMA_SERVER."
+        )
+
+
+def _write_config(folder: Path) -> Path:
+    """Write an apt configuration that leaves the system's alone."""
+    for name in ("lists/partial", "cache/archives/partial", "state"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    status = folder / "status"
+    status.touch()  # empty: as if nothing were installed, so that all dependencies are fetched
+    sources = folder / "sources.list"
+    sources.write_text(f"deb [signed-by={_KEYRING}] {_mirror()} {SUITE} main\n", encoding="utf-8")
+    config = folder / "apt.conf"
+    settings = {
+        "Dir::Etc::sourcelist": sources,
+        "Dir::Etc::sourceparts": "-",
+        "Dir::State": folder / "state",
+        "Dir::State::lists": folder / "lists",
+        "Dir::State::status": status,
+        "Dir::Cache": folder / "cache",
+        "Acquire::Languages": "none",
+        "Acquire::Retries": "3",
+        "APT::Install-Recommends": "false",
+        "APT::Sandbox::User": "root",
+    }
+    lines = "".join(f'{name} "{value}";\n' for name, value in settings.items())
+    config.write_text(lines, encoding="utf-8")
+    return config
+
+
+def _mirror() -> str:
+    """Return the Debian mirror of the system's own sources."""
+    for path in (_SOURCES / "sources.list", *sorted((_SOURCES / "sources.list.d").glob("*"))):
+        if path.is_file() and (match := _MIRROR.search(path.read_text(encoding="utf-8"))):
+            return match[1]
+    raise PeerError(f"No Debian mirror is named in {_SOURCES}; this machine's apt has none.")
+
+
+def _apt(config: Path, *arguments: str, cwd: Path | None = None) -> str:
+    command = ["apt-get", *arguments]
+    result = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, "APT_CONFIG": str(config), "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        tail = "\n".join(result.stderr.splitlines()[-5:])
+        raise PeerError(f"{' '.join(command[:2])} failed:\n{tail}")
+    return result.stdout
+
+
+def _unpack(archive: Path, root: Path) -> None:
+    files = subprocess.run(
+        ["dpkg-deb", "--fsys-tarfile", archive], capture_output=True, check=False
+    )
+    if files.returncode == 0:
+        options = ["--keep-directory-symlink", "--no-same-owner"]
+        files = subprocess.run(
+            ["tar", "-x", "-C", root, *options],
+            input=files.stdout,
+            check=False,
+            capture_output=True,
+        )
+    if files.returncode != 0:
+        raise PeerError(f"{archive.name} cannot be unpacked: {files.stderr.decode().strip()}")
