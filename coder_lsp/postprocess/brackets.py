@@ -1,89 +1,11 @@
 """Closers that the suffix has already: editors put them there while the user types."""
 
-from dataclasses import dataclass
-
-from coder_lsp.postprocess.lines import indent_of
+from coder_lsp.postprocess.bracket_scan import CLOSERS, Brackets, scan_brackets
+from coder_lsp.postprocess.lines import indent_of, lines_of
 from coder_lsp.postprocess.place import Place
 from coder_lsp.postprocess.rule import Cut, Draft
 
-_CLOSER_OF = {"(": ")", "[": "]", "{": "}"}
-_CLOSERS = frozenset(_CLOSER_OF.values())
-_QUOTES = frozenset("\"'`")
 _END_MARKS = frozenset(";,:>")
-
-
-@dataclass(frozen=True, slots=True)
-class Brackets:
-    """What a text leaves open and what it closes without having opened it.
-
-    Brackets in string literals do not count. ``unclosed`` holds the closers still due, the
-    innermost last; ``unmatched`` the offsets of closers too many; ``quote`` the quotation mark of
-    the literal that the text ends in, or nothing; ``quote_end`` where the literal ends that the
-    text starts in, or None.
-    """
-
-    unclosed: str
-    unmatched: tuple[int, ...]
-    quote: str
-    quote_end: int | None
-
-
-def scan_brackets(text: str, quote: str = "") -> Brackets:
-    """Scan a text that starts inside a literal of ``quote``, or outside of any."""
-    scanner = _Scanner(text, quote)
-    offset = 0
-    while offset < len(text):
-        offset += scanner.read(offset)
-    return scanner.brackets
-
-
-class _Scanner:
-    """Reads a text from left to right; knows whether it is inside a literal."""
-
-    def __init__(self, text: str, quote: str) -> None:
-        self._text = text
-        self._quote = quote
-        self._starts_quoted = bool(quote)
-        self._unclosed: list[str] = []
-        self._unmatched: list[int] = []
-        self._quote_end: int | None = None
-
-    @property
-    def brackets(self) -> Brackets:
-        return Brackets(
-            "".join(self._unclosed), tuple(self._unmatched), self._quote, self._quote_end
-        )
-
-    def read(self, offset: int) -> int:
-        """Read what stands at ``offset``; return how many characters that was."""
-        if self._quote:
-            return self._read_quoted(offset)
-        character = self._text[offset]
-        if character in _QUOTES:
-            is_triple = self._text.startswith(character * 3, offset)
-            self._quote = character * 3 if is_triple else character
-            return len(self._quote)
-        if character in _CLOSER_OF:
-            self._unclosed.append(_CLOSER_OF[character])
-        elif character in _CLOSERS and self._unclosed:
-            self._unclosed.pop()
-        elif character in _CLOSERS:
-            self._unmatched.append(offset)
-        return 1
-
-    def _read_quoted(self, offset: int) -> int:
-        quote = self._quote
-        if self._text[offset] == "\\":
-            return 2
-        if self._text.startswith(quote, offset):
-            self._quote = ""
-            if self._starts_quoted:
-                self._quote_end, self._starts_quoted = offset, False
-            return len(quote)
-        if self._text[offset] == "\n" and quote in {"'", '"'}:
-            # An apostrophe in a comment, or a literal that its writer has not finished.
-            self._quote, self._starts_quoted = "", False
-        return 1
 
 
 def judge_closed_bracket(draft: Draft, place: Place) -> Cut | None:
@@ -92,17 +14,18 @@ def judge_closed_bracket(draft: Draft, place: Place) -> Cut | None:
     A closer belongs to the completion as long as the cursor's line has more open than the suffix
     closes: in ``f(g(‸)`` one ``)`` may be written, in ``f(‸)`` none.
     """
-    before = scan_brackets(place.line_prefix)
-    ending = scan_brackets(place.line_suffix, before.quote)
-    if ending.quote_end is None:
-        ending = scan_brackets(place.line_suffix)
+    before = scan_brackets(place.line_prefix, place.line_comment)
+    ending = _scan_rest_of_line(place, before.quote)
+    completion = scan_brackets(draft.text, place.line_comment, before.quote)
     closers = "".join(place.line_suffix[i] for i in ending.unmatched)
-    num_due = len(before.unclosed) - len(closers)
-    if not place.line_suffix.strip() and place.lines_below:
+    num_closed = len(closers)
+    is_below = not place.line_suffix.strip() and place.lines_below != ()
+    if is_below:
         closers, num_closed = _closers_below(place)
-        num_due -= num_closed
-    completion = scan_brackets(draft.text, before.quote)
-    surplus = (i for i in completion.unmatched[max(num_due, 0) :] if closers[:1] == draft.text[i])
+    num_due = max(len(before.unclosed) - num_closed, 0)
+    surplus = [i for i in completion.unmatched[num_due:] if draft.text[i] == closers[:1]]
+    if is_below:
+        surplus = [i for i in surplus if not _closes_inner_block(i, draft, place)]
     cuts = [Cut(i, i + 1) for i in surplus]
     if completion.quote_end is not None and ending.quote_end is not None:
         end = completion.quote_end
@@ -110,13 +33,34 @@ def judge_closed_bracket(draft: Draft, place: Place) -> Cut | None:
     return min(cuts, key=lambda cut: cut.seen, default=None)
 
 
+def _scan_rest_of_line(place: Place, quote: str) -> Brackets:
+    """Scan what stands right of the cursor, which may or may not close the cursor's literal."""
+    ending = scan_brackets(place.line_suffix, place.line_comment, quote)
+    if ending.quote in {"'", '"'}:
+        return scan_brackets(place.line_suffix, place.line_comment)
+    return ending
+
+
 def _closers_below(place: Place) -> tuple[str, int]:
     """Return the closers that start the next line, and how many close the cursor's line."""
     below = place.lines_below[0]
     content = below.strip()
-    closers = content[: len(content) - len(content.lstrip("".join(_CLOSERS)))]
+    closers = content[: len(content) - len(content.lstrip(CLOSERS))]
     is_of_this_line = indent_of(below) == indent_of(place.line_prefix)
     return closers, len(closers) if is_of_this_line else 0
+
+
+def _closes_inner_block(offset: int, draft: Draft, place: Place) -> bool:
+    """Whether a closer starts a line that closes a deeper block than the next line does."""
+    previous = place.line_above
+    for line in lines_of(draft, place):
+        if line.start <= offset <= line.end:
+            starts_line = line.content.lstrip() == draft.text[offset : line.end]
+            is_other = line.indent != indent_of(place.lines_below[0])
+            return starts_line and is_other and line.indent < indent_of(previous)
+        if not line.is_blank:
+            previous = line.content
+    return False
 
 
 def judge_closing_tail(draft: Draft, place: Place) -> Cut | None:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from coder_lsp.document import DocumentSnapshot, is_closing_tail
+from coder_lsp.languages import language_by_id
 from coder_lsp.settings import Multiline
 
 _WINDOW = 4096
@@ -18,6 +19,7 @@ class Place:
     ``line_above`` is the nearest line above that is not blank, empty when there is none;
     ``lines_below`` are those below that are not blank, nearest first. ``newline`` is how the
     document ends its lines. ``is_multiline`` says whether the completion may have several lines.
+    ``line_comment`` starts a comment up to the end of its line; None where the language has none.
     """
 
     line_prefix: str
@@ -26,6 +28,7 @@ class Place:
     lines_below: tuple[str, ...]
     newline: str
     is_multiline: bool
+    line_comment: str | None
 
     @classmethod
     def of(cls, snapshot: DocumentSnapshot, multiline: Multiline) -> "Place":
@@ -43,6 +46,7 @@ class Place:
             newline=_newline(before, after),
             is_multiline=multiline == "always"
             or (multiline == "auto" and is_closing_tail(line_suffix)),
+            line_comment=language_by_id(snapshot.language_id).line_comment,
         )
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from coder_lsp.postprocess.brackets import scan_brackets
+from coder_lsp.postprocess.bracket_scan import scan_brackets
 from tests.postprocess.check import check_rule
 
 
@@ -32,6 +32,8 @@ def test_a_bracket_that_stands_right_of_the_cursor_is_not_written(text, model_sa
         ('print("‸")', 'it\'s (so) \\"quoted\\"")', 'it\'s (so) \\"quoted\\"'),
         ('print("‸', 'hello")', 'hello")'),
         ('print("‸)', 'hello")', 'hello"'),
+        ("x in {'a‸, 'b'}", "'", "'"),
+        ("x in {'a‸c', 'b'}", "b'", "b"),
         ("x = `‸`", "a ${b} \n c`;", "a ${b} \n c"),
         (
             'def f():\n    """‸"""',
@@ -54,6 +56,11 @@ def test_a_literal_that_is_closed_right_of_the_cursor_is_not_closed(text, model_
         ("func f() {‸\n}\n", "\n\treturn 1\n}", "\n\treturn 1\n"),
         ("func f() {\n\tif x {‸\n}\n", "\n\t\treturn\n\t}", "\n\t\treturn\n\t}"),
         ("func f() {‸\n\nfunc g() {\n}", "\n\treturn\n}", "\n\treturn\n}"),
+        ("g(() => {\n    if (x) {\n        a\n    ‸\n})", "}\n})", "}\n"),
+        ("g(() => {\n    if (x) {\n        a‸\n})", "\n    }\n})", "\n    }\n"),
+        ("g(() => {\n    a\n    ‸\n})", "})", ""),
+        ("x = [\n    f(  # (see above\n        ‸\n    )\n]", "a  # :)\n    ),", "a  # :)\n    "),
+        ("# a list: ‸\n)", "a), b)", "a), b)"),
         ("f(\r\n    ‸\r\n)\r\n", "b)", "b"),
     ],
 )
@@ -86,11 +93,16 @@ def test_a_mark_right_of_the_cursor_is_not_written_twice(text, model_says, expec
         ('f("(', ")", (), '"'),
         ('"""a"b', "", (), '"""'),
         ("# don't (\n(", ")", (), ""),
+        ("don't (\n(", ")", (), ""),
+        ("( # \\\n )", "", (), ""),
+        ("'#' (", ")", (), ""),
+        ("# (", "", (), "\n"),
+        ("f<'a>(x: &'a", ")", (), ""),
         ("'a\\", "", (), "'"),
         ("", "", (), ""),
     ],
 )
 def test_scan(text, unclosed, unmatched, quote):
-    brackets = scan_brackets(text)
+    brackets = scan_brackets(text, "#")
 
     assert (brackets.unclosed, brackets.unmatched, brackets.quote) == (unclosed, unmatched, quote)
