@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coder_lsp.postprocess.place import Place
@@ -128,6 +128,7 @@ CODE = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
 LOOPY = st.builds(
     lambda a, b, n: a + b * n, CODE, CODE.filter(lambda t: len(t) < 30), st.integers(0, 8)
 )
+UNHURRIED = settings(deadline=None)
 RAW = CODE | LOOPY | st.text(max_size=30)
 
 
@@ -145,6 +146,7 @@ def unified(text):
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+@UNHURRIED
 @given(raws_and_places())
 def test_what_is_shown_is_a_beginning_of_what_the_model_wrote(raw_and_place):
     raw, place = raw_and_place
@@ -154,6 +156,7 @@ def test_what_is_shown_is_a_beginning_of_what_the_model_wrote(raw_and_place):
     assert (outcome.refused_by is None) == bool(outcome.text.strip())
 
 
+@UNHURRIED
 @given(raws_and_places())
 def test_the_rules_find_nothing_more_in_what_they_left(raw_and_place):
     raw, place = raw_and_place
@@ -162,6 +165,7 @@ def test_the_rules_find_nothing_more_in_what_they_left(raw_and_place):
     assert apply_rules(text, place).text == text
 
 
+@UNHURRIED
 @given(raws_and_places(), st.integers(1, 9))
 def test_stopping_early_does_not_change_the_result(raw_and_place, chunk_size):
     raw, place = raw_and_place
@@ -171,6 +175,7 @@ def test_stopping_early_does_not_change_the_result(raw_and_place, chunk_size):
     assert apply_rules(stopped, place) == apply_rules(raw, place)
 
 
+@UNHURRIED
 @given(raws_and_places())
 def test_a_judgement_says_exactly_when_it_became_certain(raw_and_place):
     text, place = unified(raw_and_place[0]), raw_and_place[1]
