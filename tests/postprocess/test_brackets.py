@@ -60,6 +60,7 @@ def test_a_literal_that_is_closed_right_of_the_cursor_is_not_closed(text, model_
         ("g(() => {\n    if (x) {\n        a‸\n})", "\n    }\n})", "\n    }\n"),
         ("g(() => {\n    a\n    ‸\n})", "})", ""),
         ("x = [\n    f(  # (see above\n        ‸\n    )\n]", "a  # :)\n    ),", "a  # :)\n    "),
+        ("f(\n        b,‸\n)", "\n    c)", "\n    c"),
         ("# a list: ‸\n)", "a), b)", "a), b)"),
         ("f(\r\n    ‸\r\n)\r\n", "b)", "b"),
     ],
