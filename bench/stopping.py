@@ -1,0 +1,98 @@
+"""``stopping``: from the moment a generation must stop to a quiet engine, prefill included.
+
+A worker thread generates as the server's engine thread does; the main thread cancels at a random
+moment, half of the time while the prompt is computed and half while tokens are decoded.
+"""
+
+import json
+import os
+import random
+import statistics
+import threading
+import time
+from pathlib import Path
+
+import click
+
+from coder_lsp.backends.base import FimRequest
+from coder_lsp.backends.local import LocalBackend
+from coder_lsp.cancellation import CancellationToken
+from coder_lsp.document import DocumentSnapshot
+from coder_lsp.generation import GenerationOptions
+from coder_lsp.settings import Settings
+
+_URI = "file:///stopping.py"
+_UNHURRIED_MS = 600_000
+_NUM_LINES = 400
+
+
+@click.command()
+@click.option("--model", default="", metavar="DIR", help="Default: the embedded model.")
+@click.option("--trials", default=100, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--json", "json_path", required=True, type=click.Path(path_type=Path))
+def command(model: str, trials: int, seed: int, json_path: Path) -> None:
+    """Cancel generations at random moments; report how long the engine goes on."""
+    settings = Settings(model=model, time_budget_ms=_UNHURRIED_MS)
+    backend = LocalBackend.load(settings)
+    chance = random.Random(seed)  # noqa: S311 (moments of a measurement)
+    prefill, decode = (_duration(backend, num_tokens=1), _duration(backend, num_tokens=32))
+    moments = {"prefill": (0.0, prefill), "decode": (prefill, max(decode, prefill * 1.01))}
+    stops = {
+        phase: [_stop_ms(backend, chance.uniform(*span)) for _ in range(trials // 2)]
+        for phase, span in moments.items()
+    }
+    report = {
+        "model": backend.model,
+        "trials": sum(map(len, stops.values())),
+        "stop_ms": {phase: _summary(times) for phase, times in stops.items()},
+        "all_ms": _summary([ms for times in stops.values() for ms in times]),
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+    json_path.parent.mkdir(parents=True, exist_ok=True)
+    json_path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    click.echo(json.dumps(report))
+
+
+def _request(num_tokens: int) -> FimRequest:
+    text = "".join(f"value_{i} = compute({i}, scale={i % 7})\n" for i in range(_NUM_LINES))
+    snapshot = DocumentSnapshot(_URI, 1, "python", text, len(text))
+    return FimRequest(snapshot, GenerationOptions(max_new_tokens=num_tokens))
+
+
+def _duration(backend: LocalBackend, *, num_tokens: int) -> float:
+    """Return the seconds of a whole generation on an empty cache."""
+    backend.forget(_URI)
+    started = time.perf_counter()
+    for _ in backend.stream(_request(num_tokens), CancellationToken()):
+        pass
+    return time.perf_counter() - started
+
+
+def _stop_ms(backend: LocalBackend, moment: float) -> float:
+    """Cancel a generation ``moment`` seconds after its start; return how long it went on."""
+    backend.forget(_URI)
+    cancellation = CancellationToken()
+    ended: list[float] = []
+
+    def generate() -> None:
+        for _ in backend.stream(_request(num_tokens=512), cancellation):
+            pass
+        ended.append(time.perf_counter())
+
+    worker = threading.Thread(target=generate)
+    worker.start()
+    time.sleep(moment)
+    cancelled = time.perf_counter()
+    cancellation.cancel()
+    worker.join()
+    return max(ended[0] - cancelled, 0.0) * 1000
+
+
+def _summary(times: list[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    return {
+        "median": statistics.median(ordered),
+        "p95": ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))],
+        "max": ordered[-1],
+    }
