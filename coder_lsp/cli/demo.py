@@ -17,6 +17,10 @@ from coder_lsp.server.child_client import ChildClient, InlineCompletion, start_c
 from coder_lsp.settings import BackendName
 
 
+_TIME_BUDGET_MS = 10_000
+"""More than an editor's user would wait: on a slow machine too each keystroke is to have figures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Seconds between two keystrokes, after a scene, and after which no other scene begins."""
@@ -93,6 +97,7 @@ def command(
         "backend": settings.backend,
         "script": settings.script,
         "completionCache": completion_cache,
+        "timeBudgetMs": _TIME_BUDGET_MS,
     }
     if sys.stdout.isatty():
         console = Console()
