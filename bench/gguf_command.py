@@ -72,5 +72,6 @@ def _verify(out: Path, model: Path) -> None:
     agreement = verify_gguf(out, model)
     print(
         f"greedy continuations equal: {agreement.num_equal} of {agreement.num_prompts}, besides "
-        f"{agreement.num_near_ties} near ties; prompts of up to {agreement.longest_prompt} tokens"
+        f"{agreement.num_near_ties} near ties (largest gap {agreement.largest_gap:.2g}); "
+        f"prompts of up to {agreement.longest_prompt} tokens"
     )

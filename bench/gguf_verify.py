@@ -1,16 +1,18 @@
-"""Whether llama-server computes the same with a GGUF as our engine with its model folder."""
+"""Whether llama-server computes the same with a GGUF as ONNX Runtime with the model folder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from bench.llama_server import LlamaServer, find_llama_server, running_llama_server
 from bench.trace import TraceDocument, read_traces
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.engine import Engine, EngineOptions
-from coder_lsp.generation import GenerationOptions
+from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.model_folder import ModelFolder
 from coder_lsp.prompt.fim_template import arrange
+from coder_lsp.tokenizer import Tokenizer
 
 NUM_NEW_TOKENS = 32
 LONGEST_PROMPT = 1200
@@ -21,76 +23,74 @@ _SHARES = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Of greedy continuations; a near tie is a first difference between two logits so close."""
+    """Of greedy continuations; a near tie is a first difference between two logits so close.
+
+    ``largest_gap``: how far, at a first difference, the logit of llama-server's token lies below
+    our best one.
+    """
 
     num_prompts: int
     num_equal: int
     num_near_ties: int
     longest_prompt: int
+    largest_gap: float
 
 
 def verify_gguf(gguf: Path, model: Path) -> Agreement:
     """Compare greedy continuations of FIM prompts cut from the project's traces."""
-    engine = Engine(ModelFolder.read(model), EngineOptions(NUM_THREADS))
-    window_tokens = engine.manifest.context_length - NUM_NEW_TOKENS
-    prompts = list(_prompts(engine, min(window_tokens, LONGEST_PROMPT)))
+    folder = ModelFolder.read(model)
+    runner = ModelRunner(folder, NUM_THREADS)
+    prompts = list(_prompts(folder))
     flags = ("-c", str(LONGEST_PROMPT + 64), "-b", "512", "-ub", "512")
-    program = find_llama_server()
-    num_equal = num_near_ties = 0
-    with running_llama_server(program, gguf, NUM_THREADS, flags) as server:
-        for token_ids in prompts:
-            ours = _ours(engine, token_ids)
-            theirs = _theirs(server, token_ids)
-            gap = _gap_at_difference(ours, theirs)
-            num_equal += gap is None
-            num_near_ties += gap is not None and gap < NEAR_TIE
-    return Agreement(len(prompts), num_equal, num_near_ties, max(map(len, prompts)))
+    with running_llama_server(find_llama_server(), gguf, NUM_THREADS, flags) as server:
+        gaps = [_gap_at_difference(runner, ids, _continue(server, ids)) for ids in prompts]
+    differences = [gap for gap in gaps if gap > 0]
+    return Agreement(
+        num_prompts=len(prompts),
+        num_equal=len(gaps) - len(differences),
+        num_near_ties=sum(gap < NEAR_TIE for gap in differences),
+        longest_prompt=max(map(len, prompts)),
+        largest_gap=max(differences, default=0.0),
+    )
 
 
-def _prompts(engine: Engine, window_tokens: int) -> Iterator[list[int]]:
-    traces = Path(__file__).parent / "traces"
-    documents: dict[str, TraceDocument] = {t.document.path: t.document for t in read_traces(traces)}
+def _prompts(folder: ModelFolder) -> Iterator[list[int]]:
+    tokenizer = Tokenizer(folder.tokenizer_path)
+    length = min(folder.manifest.context_length - NUM_NEW_TOKENS, LONGEST_PROMPT) - 4
+    traces = read_traces(Path(__file__).parent / "traces")
+    documents: dict[str, TraceDocument] = {t.document.path: t.document for t in traces}
     for document in documents.values():
-        token_ids = engine.tokenizer.encode(document.text)
+        token_ids = tokenizer.encode(document.text)
         for share in _SHARES:
             hole = int(len(token_ids) * share)
-            prefix = token_ids[max(0, hole - 3 * window_tokens // 4) : hole]
-            suffix = token_ids[hole : hole + window_tokens // 5]
-            yield arrange(engine.manifest.fim, prefix, suffix)
+            prefix = token_ids[max(0, hole - 3 * length // 4) : hole]
+            yield arrange(folder.manifest.fim, prefix, token_ids[hole : hole + length // 4])
 
 
-def _ours(engine: Engine, token_ids: list[int]) -> str:
-    options = GenerationOptions(max_new_tokens=NUM_NEW_TOKENS)
-    engine.forget("verify")
-    chunks = engine.generate("verify", token_ids, options, CancellationToken())
-    return "".join(chunk.text for chunk in chunks)
-
-
-def _theirs(server: LlamaServer, token_ids: list[int]) -> list[tuple[str, float]]:
-    """Return the text of each token, and how far the second best logit lay below."""
+def _continue(server: LlamaServer, token_ids: Sequence[int]) -> list[int]:
+    """Return the ids that llama-server generates greedily; all are looked at, none is banned."""
     answer = server.ask(
         "/completion",
         {
-            "prompt": token_ids,
+            "prompt": list(token_ids),
             "n_predict": NUM_NEW_TOKENS,
             "temperature": 0,
             "cache_prompt": False,
-            "n_probs": 2,
+            "n_probs": 1,
         },
     )
-    tokens = []
-    for token in answer["completion_probabilities"]:
-        best, second = token["top_logprobs"][:2]
-        text = bytes(token["bytes"]).decode("utf-8", errors="replace")
-        tokens.append((text, best["logprob"] - second["logprob"]))
-    return tokens
+    return [token["id"] for token in answer["completion_probabilities"]]
 
 
-def _gap_at_difference(ours: str, theirs: list[tuple[str, float]]) -> float | None:
-    """Return their gap at the first difference, None where the whole text is the same."""
-    done = ""
-    for text, gap in theirs:
-        done += text
-        if not ours.startswith(done):
+def _gap_at_difference(
+    runner: ModelRunner, prompt_ids: Sequence[int], generated_ids: Sequence[int]
+) -> float:
+    """Return our best logit less that of llama-server's choice where they first differ, or 0."""
+    cache = runner.create_cache(len(prompt_ids) + len(generated_ids))
+    logits = runner.run(cache, list(prompt_ids), CancellationToken())[-1]
+    for token_id in generated_ids:
+        gap = float(np.max(logits) - logits[token_id])
+        if gap > 0:
             return gap
-    return None if len(done) >= len(ours.rstrip("\ufffd")) else 0.0
+        logits = runner.run(cache, [token_id], CancellationToken())[-1]
+    return 0.0
