@@ -25,7 +25,7 @@ lint: $(VENV)/.complete
 
 # torch and transformers live in an environment of their own, so that no hidden import of them can pass elsewhere.
 reference: $(REFERENCE)/.complete
-	$(REFERENCE)/$(BIN)/python -m pytest -m reference
+	$(REFERENCE)/$(BIN)/python -m pytest -m reference tests/onnx_export tests/training
 
 bench: $(REFERENCE)/.complete
 	$(REFERENCE)/$(BIN)/python -m bench exactness --json bench/results/exactness.json
