@@ -75,7 +75,7 @@ def test_with_the_completion_cache_typing_through_a_completion_costs_nothing(tmp
     path = tmp_path / "script.json"
     answers = [{"prefix_ends_with": f"  {line[0]}", "completion": line[1:]}]
     path.write_text(json.dumps({"answers": answers}), encoding="utf-8")
-    result = run_demo("--completion-cache", "--seconds", "0.001", "--script", path)
+    result = run_demo("--completion-cache", "--seconds", "0", "--script", path)
 
     assert ghosts_of(result.stdout) == [line[i:] for i in range(1, SCENES[0].num_keystrokes + 1)]
     assert result.stdout.count("from the last completion") == SCENES[0].num_keystrokes - 1
