@@ -67,7 +67,7 @@ def serve_tcp(port):
 
 def connect(port):
     """Connect as soon as the server listens."""
-    for _ in range(200):
+    for _ in range(1200):
         with contextlib.suppress(ConnectionRefusedError):
             return socket.create_connection(("127.0.0.1", port))
         time.sleep(0.05)
