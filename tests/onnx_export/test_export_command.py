@@ -1,0 +1,53 @@
+import importlib.util
+
+import pytest
+from click.testing import CliRunner
+
+from coder_lsp.model_folder import ModelFolder
+from onnx_export.cli import command
+
+
+def check_command(arguments, exit_code, message):
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+    assert result.exit_code == exit_code, result.output
+    assert message in " ".join(result.output.split())
+
+
+def test_a_checkpoint_becomes_a_model_folder(tiny_hf, tmp_path):
+    out_dir = tmp_path / "out"
+    check_command([tiny_hf, out_dir, "--precision", "int4", "--block-size", "16"], 0, "int4")
+
+    manifest = ModelFolder.read(out_dir).manifest
+    assert (manifest.precision, manifest.block_size) == ("int4", 16)
+
+
+def test_random_weights_become_a_model_folder(tiny_hf, tmp_path):
+    config, out_dir = tiny_hf / "config.json", tmp_path / "out"
+    arguments = ["--random-weights", config, "--layers", 1, "--seed", 3, "--precision", "fp32"]
+    check_command([*arguments, out_dir], 0, "fp32")
+
+    assert ModelFolder.read(out_dir).manifest.cache.num_layers == 1
+
+
+def test_mistakes_on_the_command_line_are_explained(tiny_hf, tmp_path):
+    config, out_dir = tiny_hf / "config.json", tmp_path / "out"
+    fp32 = ["--precision", "fp32"]
+    check_command([tiny_hf, out_dir, "--precision", "int2"], 2, "'int2' is not one of")
+    check_command([tiny_hf, out_dir], 2, "Missing option '--precision'")
+    check_command([out_dir, *fp32], 2, "Name two folders: HF_DIR and OUT_DIR.")
+    check_command([tiny_hf, out_dir, "--layers", 1, *fp32], 2, "--layers goes with")
+    check_command([tiny_hf, out_dir, "--random-weights", config, *fp32], 2, "one folder only")
+    check_command([out_dir, "--random-weights", config, "--verify", *fp32], 2, "needs HF_DIR")
+    check_command([tmp_path / "none", out_dir, *fp32], 1, "config.json is missing")
+    check_command([tiny_hf, out_dir, "--block-size", 33, *fp32], 1, "a power of two")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="torch is installed")
+def test_verify_without_torch_says_what_to_install_before_any_work(tiny_hf, tmp_path):
+    arguments = [tiny_hf, tmp_path / "out", "--precision", "fp32", "--verify"]
+    check_command(arguments, 1, "pip install torch==2.13.0 transformers==5.23.0")
+
+    assert list(tmp_path.iterdir()) == []
