@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     Logits = npt.NDArray[np.float32]
 
 
+_NUM_SORTED_FIRST = 64
+
+
 @dataclass(frozen=True, slots=True)
 class SampledToken:
     """``logprob``: natural logarithm of the probability among all tokens that may be generated."""
@@ -58,14 +61,33 @@ class Sampler:
         return SampledToken(token_id, float(logits[token_id] - _log_sum_exp(logits)))
 
     def _draw(self, logits: Logits) -> int:
-        scaled = logits / self._options.temperature
-        order = np.argsort(-scaled)
-        probabilities = np.exp(scaled[order] - _log_sum_exp(scaled))
-        # The smallest set that reaches top_p, so the token that crosses it is still in.
-        before = np.cumsum(probabilities) - probabilities
-        probabilities[before >= max(self._options.top_p, np.finfo(np.float32).tiny)] = 0
-        probabilities /= probabilities.sum()
-        return int(order[self._random.choice(len(order), p=probabilities)])
+        weights = np.exp((logits - logits.max()) / np.float32(self._options.temperature))
+        token_ids, sums = self._nucleus(weights)
+        drawn = int(np.searchsorted(sums, self._random.random() * sums[-1], side="right"))
+        return int(token_ids[min(drawn, len(token_ids) - 1)])
+
+    def _nucleus(
+        self, weights: npt.NDArray[np.float32]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Return the smallest set of tokens that reaches top_p, and the running sums of weights.
+
+        Sorting the whole vocabulary would cost more than all else here, and a few tokens mostly
+        hold nearly all of the weight.
+        """
+        if self._options.top_p >= 1:
+            return np.arange(len(weights)), weights.cumsum(dtype=np.float64)
+        wanted = self._options.top_p * weights.sum(dtype=np.float64)
+        num_sorted = min(_NUM_SORTED_FIRST, len(weights))
+        while True:
+            likeliest = np.argpartition(weights, -num_sorted)[-num_sorted:]
+            likeliest = likeliest[np.argsort(-weights[likeliest])]
+            sums = weights[likeliest].cumsum(dtype=np.float64)
+            if sums[-1] >= wanted or num_sorted == len(weights):
+                break
+            num_sorted = min(num_sorted * 8, len(weights))
+        # The token that crosses top_p is still in.
+        num_kept = int(np.searchsorted(sums, wanted)) + 1
+        return likeliest[:num_kept], sums[:num_kept]
 
 
 def _log_sum_exp(logits: Logits) -> float:

@@ -5,11 +5,11 @@ from coder_lsp.engine.sampler import Sampler
 from coder_lsp.generation import GenerationOptions
 
 
-def check_sample(logits, expected, *, banned=(), generable=None, **options):
+def check_sample(logits, expected, *, banned=(), generable=None, num_draws=200, **options):
     row = np.array(logits, np.float32)
     sampler = Sampler(GenerationOptions(seed=1, **options), banned, generable or len(row))
 
-    assert {sampler.sample(row.copy()).token_id for _ in range(200)} == expected
+    assert {sampler.sample(row.copy()).token_id for _ in range(num_draws)} == expected
 
 
 def test_greedy_takes_the_highest():
@@ -32,6 +32,29 @@ def test_top_p_keeps_the_token_that_crosses_it():
     check_sample(even, {0, 1}, temperature=1.0, top_p=0.6)
     check_sample(even, {0, 1, 2}, temperature=1.0, top_p=1.0)
     check_sample(even, {0}, temperature=1.0, top_p=0.0)
+
+
+def test_a_set_larger_than_what_is_sorted_first():
+    falling = np.arange(150) * -1e-6
+
+    check_sample(falling, set(range(75)), temperature=1.0, top_p=0.5, num_draws=4000)
+
+
+def test_tokens_are_drawn_as_often_as_they_are_likely():
+    row = np.log(np.array([0.5, 0.25, 0.15, 0.1], np.float32))
+    sampler = Sampler(GenerationOptions(temperature=1.0, top_p=0.9, seed=1), [], 4)
+    drawn = [sampler.sample(row.copy()).token_id for _ in range(6000)]
+    shares = np.bincount(drawn, minlength=4) / len(drawn)
+
+    assert shares == pytest.approx(np.array([0.5, 0.25, 0.15, 0.0]) / 0.9, abs=0.03)
+
+
+def test_a_lower_temperature_prefers_the_likely():
+    row = np.log(np.array([0.75, 0.25], np.float32))
+    sampler = Sampler(GenerationOptions(temperature=0.5, seed=1), [], 2)
+    drawn = [sampler.sample(row.copy()).token_id for _ in range(4000)]
+
+    assert np.mean(drawn) == pytest.approx(0.1, abs=0.02)
 
 
 def test_logprob_is_that_of_the_distribution_without_banned_tokens():
