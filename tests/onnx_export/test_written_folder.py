@@ -181,7 +181,7 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path):
     hf_dir = write_tiny_checkpoint(tmp_path / "hf")
     write_json(hf_dir / "config.json", {**TINY_CONFIG, "vocab_size": 128})
 
-    with pytest.raises(ConfigError, match="uses ids up to 260, but config.json sets vocab_size"):
+    with pytest.raises(ConfigError, match=r"uses ids up to 260, but config\.json sets vocab_size"):
         export_quietly(hf_dir, tmp_path / "out")
 
 
