@@ -58,7 +58,7 @@ class ChildClient:
 
     async def wait_until_ready(self) -> None:
         """Wait for the model. Raises ``BackendError`` with what the server says when it fails."""
-        stats = await self._stats()
+        stats = await self.stats()
         if not stats["backend"]:
             said = " ".join(self._messages) or "no reason was given"
             raise BackendError(f"The server has no model to complete with: {said}")
@@ -78,24 +78,29 @@ class ChildClient:
 
     def type_text(self, document: DocumentSnapshot, text: str) -> DocumentSnapshot:
         """Insert text at the cursor, and return the document as it is then."""
-        position = position_of(document)
-        typed = replace(
-            document,
-            version=document.version + 1,
-            text=document.prefix + text + document.suffix,
-            offset=document.offset + len(text),
-        )
+        offset = document.offset
+        return self.change(document, [(offset, offset, text)], offset + len(text))
+
+    def change(
+        self, document: DocumentSnapshot, edits: Sequence[tuple[int, int, str]], cursor: int
+    ) -> DocumentSnapshot:
+        """Make edits in one change, put the cursor at ``cursor``, and return the document then.
+
+        An edit replaces the text between two offsets; they count in what the edits before it left.
+        """
+        text = document.text
+        changes: list[types.TextDocumentContentChangeEvent] = []
+        for start, end, new_text in edits:
+            span = types.Range(_position(text, start), _position(text, end))
+            changes.append(types.TextDocumentContentChangePartial(range=span, text=new_text))
+            text = text[:start] + new_text + text[end:]
+        version = document.version + 1
         self._client.text_document_did_change(
             types.DidChangeTextDocumentParams(
-                types.VersionedTextDocumentIdentifier(uri=typed.uri, version=typed.version),
-                [
-                    types.TextDocumentContentChangePartial(
-                        range=types.Range(position, position), text=text
-                    )
-                ],
+                types.VersionedTextDocumentIdentifier(uri=document.uri, version=version), changes
             )
         )
-        return typed
+        return replace(document, version=version, text=text, offset=cursor)
 
     async def complete(self, document: DocumentSnapshot) -> InlineCompletion:
         """Ask for what to show at the cursor; ``ghost_text`` is empty when there is nothing."""
@@ -123,10 +128,10 @@ class ChildClient:
 
     async def _new_figures(self) -> GenerationFigures | None:
         """Return the last answer's figures, None when no generation was needed for it."""
-        last = (await self._stats())["lastCompletion"]
+        last = (await self.stats())["lastCompletion"]
         return None if last is None or last["source"] == "trie" else _figures(last)
 
-    async def _stats(self) -> Mapping[str, Any]:
+    async def stats(self) -> Mapping[str, Any]:
         """Ask for the server's counters; it answers when the engine has come to it."""
         params = types.ExecuteCommandParams(command=STATS_COMMAND)
         stats: Any = await self._client.workspace_execute_command_async(params)
@@ -181,9 +186,13 @@ def _figures(last: Mapping[str, Any]) -> GenerationFigures:
 
 def position_of(document: DocumentSnapshot) -> types.Position:
     """Return the cursor's LSP position, in UTF-32."""
-    start = line_start(document.text, document.offset)
-    line = len(_LINE_END.findall(document.text[:start]))
-    return types.Position(line, document.offset - start)
+    return _position(document.text, document.offset)
+
+
+def _position(text: str, offset: int) -> types.Position:
+    start = line_start(text, offset)
+    line = len(_LINE_END.findall(text[:start]))
+    return types.Position(line, offset - start)
 
 
 def _ghost_text(item: types.InlineCompletionItem, document: DocumentSnapshot) -> str:
