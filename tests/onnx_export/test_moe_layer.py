@@ -1,0 +1,71 @@
+"""The expert layer alone, against a few lines of numpy; rounding must not hide wrong routing."""
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+import pytest
+
+from onnx_export.config import ExportConfig, parse_model_config
+from onnx_export.graph_builder import GraphBuilder
+from onnx_export.layers.moe import mixture_of_experts
+from onnx_export.quantization import QuantizationPlan
+from onnx_export.weights import Weight
+from tests.support.tiny_checkpoint import TINY_CONFIG
+
+CONFIG = parse_model_config(TINY_CONFIG)
+HIDDEN, INTERMEDIATE = CONFIG.hidden_size, CONFIG.moe_intermediate_size
+
+
+class LayerWeights:
+    """Seeded experts and gate; the shared experts are zero, so that they hide nothing."""
+
+    def __contains__(self, name):
+        return "gate_up_proj" not in name
+
+    def find(self, name, shape):
+        return Weight(name, shape, lambda: self.tensor(name, shape))
+
+    def tensor(self, name, shape):
+        if "shared_experts" in name:
+            return np.zeros(shape, np.float32)
+        seed = sum(name.encode())
+        return np.random.default_rng(seed).standard_normal(shape).astype(np.float32) / 8
+
+
+def run_layer(precision, x):
+    builder = GraphBuilder(LayerWeights())
+    value = builder.input("x", ir.DataType.FLOAT, ["num_tokens", HIDDEN])
+    plan = QuantizationPlan.of(ExportConfig(precision))
+    y = mixture_of_experts(builder, CONFIG, plan, value)
+    builder.output(y, "y", ir.DataType.FLOAT, ["num_tokens", HIDDEN])
+    proto = ir.to_proto(builder.build("layer", "test"))
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    return session.run(["y"], {"x": x})[0]
+
+
+def expected_layer(x):
+    """Softmax over all experts, the greatest k without renormalization, times the factor."""
+    weights = LayerWeights()
+    logits = x @ weights.tensor("mlp.gate.weight", (CONFIG.n_routed_experts, HIDDEN)).T
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    y = np.zeros_like(x)
+    for token, row in enumerate(probabilities):
+        for expert in np.argsort(row)[-CONFIG.num_experts_per_tok :]:
+            path, half = f"mlp.experts.{expert}", (INTERMEDIATE, HIDDEN)
+            gate = weights.tensor(f"{path}.gate_proj.weight", half) @ x[token]
+            up = weights.tensor(f"{path}.up_proj.weight", half) @ x[token]
+            down = weights.tensor(f"{path}.down_proj.weight", half[::-1])
+            y[token] += row[expert] * (down @ (gate / (1 + np.exp(-gate)) * up))
+    return y * CONFIG.routed_scaling_factor
+
+
+@pytest.mark.parametrize(("precision", "error"), [("fp32", 1e-5), ("int8", 0.03), ("int4", 0.2)])
+@pytest.mark.parametrize("num_tokens", [1, 2, 50])
+def test_experts_are_weighted_by_the_plain_softmax(precision, error, num_tokens):
+    x = np.random.default_rng(1).standard_normal((num_tokens, HIDDEN)).astype(np.float32)
+
+    y, expected = run_layer(precision, x), expected_layer(x)
+
+    assert np.linalg.norm(y - expected) < error * np.linalg.norm(expected)
