@@ -14,7 +14,9 @@ class PlainBackend:
     """Plain PSM: everything before the cursor, everything after it; no anchor, no healing."""
 
     def __init__(self, folder: ModelFolder) -> None:
-        self._engine = Engine(folder, EngineOptions())
+        # Without drafts: which are verified depends on timing, and a pass over several tokens may
+        # round differently, so that two runs would not say quite the same.
+        self._engine = Engine(folder, EngineOptions(lookup="off"))
 
     @property
     def model(self) -> str:
@@ -41,6 +43,9 @@ class PlainBackend:
     def forget(self, uri: str) -> None:
         """Free a document's KV cache."""
         self._engine.forget(uri)
+
+    def close(self) -> None:
+        """Keep nothing on disk."""
 
     def stats(self) -> Mapping[str, int | float | str]:
         """Return the model's name."""
