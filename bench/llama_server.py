@@ -20,6 +20,7 @@ from bench.install.llama_server import installed_llama_server
 
 HOST = "127.0.0.1"
 _START_SECONDS = 120.0
+_ANSWER_SECONDS = 300.0
 _END_SECONDS = 5.0
 
 
@@ -34,10 +35,10 @@ class FirstToken:
 
 
 class LlamaServer:
-    """A running llama-server. One connection is kept open: connecting is not what is measured."""
+    """A running llama-server. Connecting to it is not part of what is measured."""
 
     def __init__(self, port: int) -> None:
-        self._connection = http.client.HTTPConnection(HOST, port, timeout=300)
+        self._port = port
 
     def stream(self, path: str, request: dict[str, Any]) -> FirstToken:
         """Send a request that streams; return when it has ended. Raises ``PeerError``.
@@ -46,37 +47,46 @@ class LlamaServer:
         model ends here.
         """
         body = json.dumps({**request, "stream": True}).encode()
-        started = time.perf_counter()
         first: float | None = None
         text, last = "", dict[str, Any]()
-        response = self._send(path, body)
-        for line in response:
-            if not line.startswith(b"data: ") or line.strip() == b"data: [DONE]":
-                continue
-            if first is None:
-                first = time.perf_counter()
-            last = json.loads(line[6:])
-            if "error" in last:
-                raise PeerError(f"llama-server refused {path}: {last['error']}.")
-            text += last.get("content", "")
-        if first is None:
-            raise PeerError(f"llama-server's answer to {path} had no token in it.")
-        ended = time.perf_counter()
-        timings = last.get("timings", {})
+        with self._connected() as connection:
+            started = time.perf_counter()
+            for line in self._send(connection, path, body):
+                if not line.startswith(b"data: ") or line.strip() == b"data: [DONE]":
+                    continue
+                if first is None:
+                    first = time.perf_counter()
+                last = json.loads(line[6:])
+                text += last.get("content", "")
+            ended = time.perf_counter()
+        if first is None or "timings" not in last:
+            raise PeerError(f"llama-server's answer to {path} has no end; it said {last}.")
+        timings = last["timings"]
         return FirstToken(1000 * (first - started), 1000 * (ended - started), text, timings)
 
     def ask(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
         """Send a request and return its answer. Raises ``PeerError``."""
-        answer: dict[str, Any] = json.loads(self._send(path, json.dumps(request).encode()).read())
+        with self._connected() as connection:
+            response = self._send(connection, path, json.dumps(request).encode())
+            answer: dict[str, Any] = json.loads(response.read())
         return answer
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.close()
+    @contextmanager
+    def _connected(self) -> Iterator[http.client.HTTPConnection]:
+        connection = http.client.HTTPConnection(HOST, self._port, timeout=_ANSWER_SECONDS)
+        try:
+            connection.connect()
+            yield connection
+        except (OSError, http.client.HTTPException) as exc:
+            raise PeerError(f"llama-server did not answer: {exc or type(exc).__name__}.") from exc
+        finally:
+            connection.close()
 
-    def _send(self, path: str, body: bytes) -> http.client.HTTPResponse:
-        self._connection.request("POST", path, body, {"Content-Type": "application/json"})
-        response = self._connection.getresponse()
+    def _send(
+        self, connection: http.client.HTTPConnection, path: str, body: bytes
+    ) -> http.client.HTTPResponse:
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
         if response.status != http.client.OK:
             problem = response.read().decode(errors="replace")
             raise PeerError(f"llama-server answered {path} with {response.status}: {problem}")
@@ -119,9 +129,7 @@ def running_llama_server(
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
             _wait_until_ready(process, port, log)
-            server = LlamaServer(port)
-            yield server
-            server.close()
+            yield LlamaServer(port)
         finally:
             process.terminate()
             try:
