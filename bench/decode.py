@@ -21,6 +21,7 @@ from bench.decoding.edits import KINDS, PREFIX_TOKENS, SUFFIX_TOKENS, places
 from bench.decoding.equality import Equality, measure_equality
 from bench.decoding.speed import (
     NUM_NEW_TOKENS,
+    Clock,
     Run,
     compute_speed_up,
     measure_costs,
@@ -122,25 +123,32 @@ def _costs(
 
 def _cost_entry(
     measured_on: Decoder,
-    costs: Mapping[int, float],
+    costs: Mapping[Clock, Mapping[int, float]],
     runs: Mapping[str, Sequence[Run]],
     lookup: LookupMode,
     written_by: Decoder,
 ) -> dict[str, object]:
     manifest = measured_on.manifest
     fim, end_ids = written_by.manifest.fim, written_by.end_ids
+
+    def entry(clock: Clock) -> dict[str, object]:
+        single = costs[clock][1]
+        return {
+            "single_ms": round(single * 1e3, 3),
+            "relative_cost": {str(w): round(cost / single, 3) for w, cost in costs[clock].items()},
+            "computed_speed_up": {
+                kind: compute_speed_up(costs[clock], found, Drafter(fim, end_ids, lookup))
+                for kind, found in runs.items()
+                if found
+            },
+        }
+
     return {
         "model": manifest.name,
         "weights": manifest.source.model,
         "precision": manifest.precision,
         "layers": manifest.architecture.num_hidden_layers,
-        "single_ms": round(costs[1] * 1e3, 3),
-        "relative_cost": {str(width): round(cost / costs[1], 3) for width, cost in costs.items()},
-        "computed_speed_up": {
-            kind: compute_speed_up(costs, found, Drafter(fim, end_ids, lookup))
-            for kind, found in runs.items()
-            if found
-        },
+        **{clock: entry(clock) for clock in costs},
         "tokens_written_by": written_by.manifest.name,
     }
 

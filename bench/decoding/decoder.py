@@ -23,12 +23,31 @@ from coder_lsp.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
+class Seconds:
+    """``wall`` is what a user waits; ``cpu``, of all threads, tells the same on a busy machine."""
+
+    wall: float
+    cpu: float
+
+    @classmethod
+    def since(cls, start: "Seconds") -> "Seconds":
+        """Return what has passed since ``start``."""
+        now = cls.now()
+        return cls(now.wall - start.wall, now.cpu - start.cpu)
+
+    @classmethod
+    def now(cls) -> "Seconds":
+        """Return a start."""
+        return cls(time.perf_counter(), time.process_time())
+
+
+@dataclass(frozen=True, slots=True)
 class Continuation:
     """``seconds`` from the first token to the last; ``widths`` of the passes run between them."""
 
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
-    seconds: float
+    seconds: Seconds
     widths: tuple[int, ...]
 
 
@@ -81,13 +100,13 @@ class Decoder:
         )
         self._runner.widths.clear()
         found = [next(tokens)]
-        started = time.perf_counter()
+        started = Seconds.now()
         if found[0].token_id != self.manifest.fim.eos:
             for token in tokens:
                 found.append(token)
                 if token.token_id == self.manifest.fim.eos:
                     break
-        seconds = time.perf_counter() - started
+        seconds = Seconds.since(started)
         return Continuation(
             tuple(token.token_id for token in found),
             tuple(token.logprob for token in found),
@@ -112,13 +131,13 @@ class Decoder:
                 break
             logits = self._runner.run(self._cache, [found[-1].token_id], CancellationToken())[-1]
         ids, logprobs = zip(*((t.token_id, t.logprob) for t in found), strict=True)
-        return Continuation(ids, logprobs, 0.0, (1,) * (len(found) - 1)), tuple(leads)
+        return Continuation(ids, logprobs, Seconds(0, 0), (1,) * (len(found) - 1)), tuple(leads)
 
-    def time_pass(self, token_ids: Sequence[int]) -> float:
-        """Return the seconds of a pass over these tokens, after what was read last."""
-        started = time.perf_counter()
+    def time_pass(self, token_ids: Sequence[int]) -> Seconds:
+        """Return the time of a pass over these tokens, after what was read last."""
+        started = Seconds.now()
         self._runner.run(self._cache, token_ids, CancellationToken(), num_logits=len(token_ids))
-        seconds = time.perf_counter() - started
+        seconds = Seconds.since(started)
         self._cache.trim(len(token_ids))
         return seconds
 

@@ -3,14 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
 
-from bench.decoding.decoder import Continuation, Decoder
+from bench.decoding.decoder import Continuation, Decoder, Seconds
 from bench.decoding.edits import Place, places
 from coder_lsp.engine.drafter import Drafter, LookupMode, NoDrafts
 
 NUM_NEW_TOKENS = 64
 WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16)
 _FEWEST_TOKENS = 4
+
+
+Clock = Literal["wall", "cpu"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +25,9 @@ class Run:
     plain: Continuation
     drafted: Continuation
 
-    @property
-    def speed_up(self) -> float:
-        """Time per token without, over time per token with."""
-        return _seconds_per_token(self.plain) / _seconds_per_token(self.drafted)
+    def speed_up(self, clock: Clock) -> float:
+        """Return time per token without, over time per token with."""
+        return _seconds_per_token(self.plain, clock) / _seconds_per_token(self.drafted, clock)
 
 
 def measure_runs(decoder: Decoder, kind: str, number: int, lookup: LookupMode) -> list[Run]:
@@ -51,16 +54,12 @@ def summarise(kind: str, runs: Sequence[Run]) -> dict[str, object]:
     num_passes = sum(len(run.drafted.widths) for run in runs)
     num_drafted = sum(width - 1 for run in runs for width in run.drafted.widths)
     num_tokens = sum(len(run.drafted.token_ids) - 1 for run in runs)
-    plain = sum(run.plain.seconds for run in runs) / sum(len(r.plain.token_ids) - 1 for r in runs)
-    drafted = sum(run.drafted.seconds for run in runs) / num_tokens
     return {
         "kind": kind,
         "n": len(runs),
         "tokens": num_tokens,
-        "speed_up": {
-            "median": round(median(run.speed_up for run in runs), 3),
-            "overall": round(plain / drafted, 3),
-        },
+        "speed_up": _summarise_speed_up(runs, "wall"),
+        "cpu_speed_up": _summarise_speed_up(runs, "cpu"),
         "tokens_per_pass": round(num_tokens / num_passes, 3),
         "drafted_tokens": num_drafted,
         "accepted_share": round((num_tokens - num_passes) / max(num_drafted, 1), 3),
@@ -68,17 +67,33 @@ def summarise(kind: str, runs: Sequence[Run]) -> dict[str, object]:
     }
 
 
-def measure_costs(decoder: Decoder, prompt_ids: Sequence[int], rounds: int) -> dict[int, float]:
+def _summarise_speed_up(runs: Sequence[Run], clock: Clock) -> dict[str, float]:
+    plain = sum(getattr(run.plain.seconds, clock) for run in runs)
+    plain /= sum(len(run.plain.token_ids) - 1 for run in runs)
+    drafted = sum(getattr(run.drafted.seconds, clock) for run in runs)
+    drafted /= sum(len(run.drafted.token_ids) - 1 for run in runs)
+    return {
+        "median": round(median(run.speed_up(clock) for run in runs), 3),
+        "overall": round(plain / drafted, 3),
+    }
+
+
+def measure_costs(
+    decoder: Decoder, prompt_ids: Sequence[int], rounds: int
+) -> dict[Clock, dict[int, float]]:
     """Return the seconds of a pass by its width, medians over ``rounds``, all widths in turn."""
     decoder.continue_prompt(prompt_ids, NoDrafts(), 1)
-    times: dict[int, list[float]] = {width: [] for width in WIDTHS}
+    times: dict[int, list[Seconds]] = {width: [] for width in WIDTHS}
     for i in range(rounds + 1):
         for width in WIDTHS:
             start = i * 16 % (len(prompt_ids) - width)
             seconds = decoder.time_pass(prompt_ids[start : start + width])
             if i > 0:  # the first pass of a width allocates
                 times[width].append(seconds)
-    return {width: median(values) for width, values in times.items()}
+    return {
+        "wall": {width: median(t.wall for t in values) for width, values in times.items()},
+        "cpu": {width: median(t.cpu for t in values) for width, values in times.items()},
+    }
 
 
 def compute_speed_up(
@@ -126,5 +141,6 @@ def _cost(costs: Mapping[int, float], width: int) -> float:
     return costs[below] + share * (costs[above] - costs[below])
 
 
-def _seconds_per_token(continuation: Continuation) -> float:
-    return continuation.seconds / (len(continuation.token_ids) - 1)
+def _seconds_per_token(continuation: Continuation, clock: Clock) -> float:
+    seconds: float = getattr(continuation.seconds, clock)
+    return seconds / (len(continuation.token_ids) - 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.decoding.decoder import Continuation, Decoder
+from bench.decoding.decoder import Continuation, Decoder, Seconds
 from bench.decoding.edits import KINDS, Place, places
 from bench.decoding.equality import Equality, measure_equality
 from bench.decoding.speed import Run, compute_speed_up, summarise
@@ -15,10 +15,10 @@ FREE = {1: 1.0, 16: 1.0}
 LINEAR = {1: 1.0, 16: 16.0}
 
 
-def run_of(prompt_ids, token_ids, widths=None, seconds=1.0):
-    plain = Continuation(tuple(token_ids), (0.0,) * len(token_ids), 2.0, ())
+def run_of(prompt_ids, token_ids, widths=None):
+    plain = Continuation(tuple(token_ids), (0.0,) * len(token_ids), Seconds(2.0, 6.0), ())
     widths = widths or (1,) * (len(token_ids) - 1)
-    drafted = Continuation(tuple(token_ids), (0.0,) * len(token_ids), seconds, tuple(widths))
+    drafted = Continuation(plain.token_ids, plain.logprobs, Seconds(1.0, 2.0), tuple(widths))
     return Run(Place("table", tuple(prompt_ids)), plain, drafted)
 
 
@@ -62,6 +62,7 @@ def test_a_line_of_the_table():
         "n": 1,
         "tokens": 9,
         "speed_up": {"median": 2.0, "overall": 2.0},
+        "cpu_speed_up": {"median": 3.0, "overall": 3.0},
         "tokens_per_pass": 3.0,
         "drafted_tokens": 9,
         "accepted_share": 0.667,
