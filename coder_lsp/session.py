@@ -26,7 +26,16 @@ Source = Literal["running", "trie", "cache", "model"]
 prompt of which part was cached, or the model with a prompt of which nothing was."""
 
 _NUM_REMEMBERED_OFFERS = 256
-_RELOADING = ("backend", "script", "model", "threads", "context_tokens", "cache_megabytes")
+_RELOADING = (
+    "backend",
+    "script",
+    "model",
+    "threads",
+    "context_tokens",
+    "cache_megabytes",
+    "disk_cache",
+    "disk_cache_megabytes",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,13 @@ class Settings:
     cache_megabytes: int = field(
         default=512, metadata=_note("Memory for the KV caches of all documents.", least=16)
     )
+    disk_cache: bool = field(
+        default=True,
+        metadata=_note("Keep KV caches of recent files on disk; they reveal those files' text."),
+    )
+    disk_cache_megabytes: int = field(
+        default=1024, metadata=_note("Disk space for the KV caches of recent files.", least=16)
+    )
     completion_cache: bool = field(default=True, metadata=_note("Answer from recent completions."))
     log_level: LogLevel = field(
         default="warning", metadata=_note("How much goes to the log on standard error.")

@@ -51,3 +51,7 @@ class Backend(Protocol):
     def stats(self) -> Mapping[str, int | float | str]:
         """Return counters for people to read, such as cached tokens and bytes."""
         ...
+
+    def close(self) -> None:
+        """Write what is to be kept beyond the process; called once, at the end."""
+        ...

@@ -81,6 +81,14 @@ class DocumentAnchors:
         typed = snapshot.text[anchor.offset : snapshot.offset]
         return Place(self._unused_sequence(), anchor, typed)
 
+    def whole(self, sequence_id: str) -> Anchor | None:
+        """Return a sequence's anchor; None where there is none or its window is narrow."""
+        return None if sequence_id in self._narrow else self._anchors.get(sequence_id)
+
+    def recall(self, anchor: Anchor) -> None:
+        """Take over an anchor of an earlier time."""
+        self._put(Place(self._unused_sequence(), anchor, ""))
+
     def keep(self, standby: Place) -> None:
         """Put a standby, whose prompt has been computed, in place of what it renews."""
         self._put(standby)

@@ -7,8 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coder_lsp.backends.document_anchors import DocumentAnchors, Place
+from coder_lsp.backends.stored_documents import StoredDocuments
 from coder_lsp.engine.engine import Engine, EngineOptions, Preparation
+from coder_lsp.engine.sequence_folder import sequences_path
+from coder_lsp.engine.sequence_store import DiskCacheOptions
 from coder_lsp.model_folder import ModelFolder
 from coder_lsp.prompt.build import build_prompt
 from coder_lsp.prompt.line_encoder import LineEncoder
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from coder_lsp.backends.base import FimRequest
+    from coder_lsp.backends.document_anchors import DocumentAnchors, Place
     from coder_lsp.cancellation import CancellationToken
     from coder_lsp.generation import GenerationChunk
     from coder_lsp.prompt.build import Prompt
@@ -48,12 +51,18 @@ class LocalBackend:
         self._context_tokens = min(context_tokens, engine.manifest.context_length)
         self._encoder = LineEncoder(engine.tokenizer)
         self._anchors: dict[str, DocumentAnchors] = {}
+        self._stored = StoredDocuments(engine, self._encoder)
 
     @classmethod
     def load(cls, settings: Settings) -> LocalBackend:
         """Load the model that the settings name. Raises ``ModelFolderError``, ``EngineError``."""
         folder = ModelFolder.read(model_path(settings.model))
-        options = EngineOptions(settings.threads, settings.cache_megabytes << 20)
+        disk_cache = DiskCacheOptions(sequences_path(), settings.disk_cache_megabytes << 20)
+        options = EngineOptions(
+            settings.threads,
+            settings.cache_megabytes << 20,
+            disk_cache=disk_cache if settings.disk_cache else None,
+        )
         prefill_seconds = settings.time_budget_ms / 1000 * PREFILL_SHARE
         return cls(Engine(folder, options), settings.context_tokens, prefill_seconds)
 
@@ -66,7 +75,7 @@ class LocalBackend:
         self, request: FimRequest, cancellation: CancellationToken
     ) -> Iterator[GenerationChunk]:
         """Generate after the anchored prompt; see ``Backend.stream``."""
-        place = self._affordable_place(request)
+        place = self._affordable_place(request, cancellation)
         prompt = self._prompt(place)
         return self._engine.generate(
             place.sequence_id,
@@ -78,28 +87,34 @@ class LocalBackend:
 
     def prepare(self, request: FimRequest, cancellation: CancellationToken) -> int:
         """Compute the current prompt ahead, then a fresher anchor's where the current is worn."""
-        anchors, budget = self._anchors_of(request), self._budget(request)
-        place = anchors.choose(request.snapshot, self._encoder, budget)
-        prepared = self._prepare(place, cancellation)
-        standby = anchors.standby(request.snapshot, self._encoder, budget)
-        if standby is None or not prepared.is_complete:
-            return prepared.num_new_tokens
-        renewed = self._prepare(standby, cancellation)
-        if renewed.is_complete:
-            anchors.keep(standby)
-        return prepared.num_new_tokens + renewed.num_new_tokens
+        num_new_tokens = self._compute_ahead(request, cancellation)
+        self._stored.save(request.snapshot.uri, self._anchors_of(request), cancellation)
+        return num_new_tokens
 
     def forget(self, uri: str) -> None:
-        """Free a closed document's anchors and KV caches."""
+        """Free a closed document's anchors and KV caches; the disk may keep one."""
         anchors = self._anchors.pop(uri, None)
-        for sequence_id in () if anchors is None else anchors.sequence_ids:
+        if anchors is None:
+            return
+        self._stored.retire(uri, anchors)
+        for sequence_id in anchors.sequence_ids:
             self._engine.forget(sequence_id)
+
+    def close(self) -> None:
+        """Keep on disk what is worth it."""
+        for uri in reversed(tuple(self._anchors)):
+            self.forget(uri)
+        self._engine.close()
 
     def stats(self) -> Mapping[str, int | float | str]:
         """Return what the caches hold."""
-        return {"model": self.model, **asdict(self._engine.stats())}
+        return {
+            "model": self.model,
+            **asdict(self._engine.stats()),
+            **asdict(self._engine.disk_stats()),
+        }
 
-    def _affordable_place(self, request: FimRequest) -> Place:
+    def _affordable_place(self, request: FimRequest, cancellation: CancellationToken) -> Place:
         """Choose a place whose prompt can be computed while the user waits.
 
         Where a whole window would take too long, the first answer sees a part of it; the rest is
@@ -107,15 +122,32 @@ class LocalBackend:
         """
         anchors, budget = self._anchors_of(request), self._budget(request)
         place = anchors.choose(request.snapshot, self._encoder, budget)
+        token_ids = self._prompt(place).token_ids
+        self._stored.restore(request.snapshot.uri, place, token_ids, cancellation)
         affordable = max(self._engine.tokens_within(self._prefill_seconds), MIN_PROMPT_TOKENS)
-        if self._engine.num_to_compute(self._prompt(place).token_ids) <= affordable:
+        if self._engine.num_to_compute(token_ids) <= affordable:
             return place
         room = affordable + request.options.max_new_tokens
         narrow = TokenBudget.share(room, request.options.max_new_tokens)
         return anchors.narrow(place, request.snapshot, self._encoder, narrow)
 
-    def _prepare(self, place: Place, cancellation: CancellationToken) -> Preparation:
+    def _compute_ahead(self, request: FimRequest, cancellation: CancellationToken) -> int:
+        anchors, budget = self._anchors_of(request), self._budget(request)
+        place = anchors.choose(request.snapshot, self._encoder, budget)
+        prepared = self._prepare(place, request, cancellation)
+        standby = anchors.standby(request.snapshot, self._encoder, budget)
+        if standby is None or not prepared.is_complete:
+            return prepared.num_new_tokens
+        renewed = self._prepare(standby, request, cancellation)
+        if renewed.is_complete:
+            anchors.keep(standby)
+        return prepared.num_new_tokens + renewed.num_new_tokens
+
+    def _prepare(
+        self, place: Place, request: FimRequest, cancellation: CancellationToken
+    ) -> Preparation:
         prompt = self._prompt(place)
+        self._stored.restore(request.snapshot.uri, place, prompt.token_ids, cancellation)
         return self._engine.prepare(place.sequence_id, prompt.token_ids, cancellation)
 
     def _prompt(self, place: Place) -> Prompt:
@@ -129,7 +161,9 @@ class LocalBackend:
 
     def _anchors_of(self, request: FimRequest) -> DocumentAnchors:
         uri = request.snapshot.uri
-        return self._anchors.setdefault(uri, DocumentAnchors(uri))
+        if uri not in self._anchors:
+            self._anchors[uri] = self._stored.recall(uri)
+        return self._anchors[uri]
 
     def _budget(self, request: FimRequest) -> TokenBudget:
         return TokenBudget.share(self._context_tokens, request.options.max_new_tokens)

@@ -119,6 +119,9 @@ class ScriptedBackend:
             "forgotten": self._num_forgotten,
         }
 
+    def close(self) -> None:
+        """Write nothing: no document is kept."""
+
 
 def _play(
     answer: ScriptedAnswer, max_new_tokens: int, cancellation: CancellationToken

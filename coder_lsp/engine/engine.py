@@ -157,10 +157,11 @@ class Engine:
 
         Returns the number of tokens restored; the next ``generate`` finds them cached.
         """
-        least = self._prefix_cache.most_shared(prompt_ids) + MIN_RESTORED_TOKENS
-        if self._store is None or least > len(prompt_ids):
+        token_ids = list(prompt_ids)
+        least = self._prefix_cache.most_shared(token_ids) + MIN_RESTORED_TOKENS
+        if self._store is None or least > len(token_ids):
             return 0
-        cache = self._store.restore(document, prompt_ids, least, cancellation)
+        cache = self._store.restore(document, token_ids, least, cancellation)
         if cache is None:
             return 0
         self._prefix_cache.put(sequence_id, cache)
@@ -171,18 +172,18 @@ class Engine:
         head = None if self._store is None else self._store.head(document)
         return b"" if head is None else head.note
 
+    def recent(self, sequence_ids: Sequence[str]) -> str | None:
+        """Return which of a document's sequences was used last, and is worth keeping on disk."""
+        return self._prefix_cache.recent(sequence_ids)
+
     def save(
-        self,
-        sequence_ids: Sequence[str],
-        document: str,
-        note: bytes,
-        cancellation: CancellationToken,
+        self, sequence_id: str, document: str, note: bytes, cancellation: CancellationToken
     ) -> bool:
-        """Keep on disk the sequence used last, where enough of it is not there yet.
+        """Keep a sequence on disk, where enough of it is not there yet; ``note`` goes with it.
 
         For idle time: it writes a few megabytes between two looks at the cancellation token.
         """
-        cache = self._prefix_cache.recent(sequence_ids)
+        cache = self._prefix_cache.get(sequence_id)
         if self._store is None or cache is None:
             return False
         # A sequence is written as a whole: not anew for each line that is typed.
@@ -191,11 +192,10 @@ class Engine:
             return False
         return self._store.save(document, cache, note, cancellation)
 
-    def retire(self, sequence_ids: Sequence[str], document: str, note: bytes) -> None:
-        """Forget a document's sequences; the one used last is written to disk meanwhile."""
-        cache = self._prefix_cache.recent(sequence_ids)
-        for sequence_id in sequence_ids:
-            self.forget(sequence_id)
+    def retire(self, sequence_id: str, document: str, note: bytes) -> None:
+        """Forget a sequence; what is not on disk yet is written there meanwhile."""
+        cache = self._prefix_cache.get(sequence_id)
+        self.forget(sequence_id)
         if self._store is None or cache is None:
             return
         if self._store.num_unsaved(document, cache) >= MIN_RESTORED_TOKENS:

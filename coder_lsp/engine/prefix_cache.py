@@ -69,11 +69,15 @@ class PrefixCache:
         self._sequences.pop(sequence_id, None)
         self._sequences[sequence_id] = cache
 
-    def recent(self, sequence_ids: Sequence[str]) -> KVCache | None:
-        """Return the cache used last among these, one that is hardly filled passed over."""
-        caches = [cache for name, cache in self._sequences.items() if name in sequence_ids]
-        longest = max((cache.offset for cache in caches), default=0)
-        return next((cache for cache in reversed(caches) if cache.offset * 2 >= longest > 0), None)
+    def recent(self, sequence_ids: Sequence[str]) -> str | None:
+        """Return which of these was used last, one that is hardly filled passed over."""
+        offsets = {name: c.offset for name, c in self._sequences.items() if name in sequence_ids}
+        longest = max(offsets.values(), default=0)
+        return next((n for n in reversed(offsets) if offsets[n] * 2 >= longest > 0), None)
+
+    def get(self, sequence_id: str) -> KVCache | None:
+        """Return a sequence's cache as it is; None for an unknown one."""
+        return self._sequences.get(sequence_id)
 
     def forget(self, sequence_id: str) -> None:
         """Free a sequence; an unknown one does no harm."""

@@ -24,7 +24,7 @@ from coder_lsp.server.logs import start_log
 from coder_lsp.session import Session
 from coder_lsp.settings import Settings
 
-_CLOSING_SECONDS = 1.0
+_CLOSING_SECONDS = 2.0
 
 
 def serve_stdio(settings: Settings) -> int:
@@ -83,7 +83,7 @@ def _run(server: CoderServer, serving: Coroutine[Any, Any, None]) -> int:
     status = server.protocol.exit_status
     if not has_ended:
         # A model that is being loaded cannot be interrupted, and an interpreter that exits under
-        # native code may crash; nothing is left to be saved.
+        # native code may crash; half a file in the disk cache is never taken for a whole one.
         logging.shutdown()
         os._exit(status)
     return status

@@ -48,7 +48,7 @@ class EngineThread:
 
         def load() -> str:
             # Two models may not fit the memory, so the old one goes first, also when this fails.
-            self._backend = None
+            self._close_backend()
             self._backend = self._create_backend(settings)
             return self._backend.model
 
@@ -149,3 +149,9 @@ class EngineThread:
         while not self._is_closing:
             _, _, job = self._jobs.get()
             job()
+        self._close_backend()
+
+    def _close_backend(self) -> None:
+        backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()

@@ -32,7 +32,7 @@ def main():
 
 @pytest.fixture(scope="module")
 def backend():
-    return LocalBackend.load(Settings(threads=2))
+    return LocalBackend.load(Settings(threads=2, disk_cache=False))
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,7 @@ def test_help_lists_every_subcommand(coder_lsp):
     result = coder_lsp("--help")
 
     assert result.exit_code == 0
-    for name in ("serve", "complete", "models", "doctor", "demo"):
+    for name in ("serve", "complete", "models", "cache", "doctor", "demo"):
         assert f"\n  {name}  " in result.stdout
 
 

@@ -136,6 +136,8 @@ class WaitingBackend:
 
     def forget(self, uri: str) -> None: ...
 
+    def close(self) -> None: ...
+
     def stats(self) -> dict[str, int]:
         return {}
 

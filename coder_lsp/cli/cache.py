@@ -1,0 +1,39 @@
+"""``coder-lsp cache``: the KV caches of recent files that lie on disk."""
+
+import click
+
+from coder_lsp.engine.sequence_folder import DiskUsage, SequenceFolder, sequences_path
+
+
+@click.group("cache")
+def command() -> None:
+    """Show or clear what is kept on disk of recent files.
+
+    KV caches, from which the files' text can be told; only you can read them. The setting diskCache
+    turns them off, the environment variable CODER_LSP_CACHE_DIR names another folder.
+    """
+
+
+@command.command("info")
+def info() -> None:
+    """Show the folder, the number of files and their size."""
+    path = sequences_path()
+    click.echo(f"{_describe(SequenceFolder(path, 0).usage())} in {path}.")
+
+
+@command.command("clear")
+def clear() -> None:
+    """Remove all cached sequences; running servers go on."""
+    path = sequences_path()
+    try:
+        usage = SequenceFolder(path, 0).clear()
+    except OSError as exc:
+        raise click.ClickException(
+            f"{path} cannot be cleared: {exc}. Close your editors and try again."
+        ) from exc
+    click.echo(f"Removed {_describe(usage)} from {path}.")
+
+
+def _describe(usage: DiskUsage) -> str:
+    noun = "sequence" if usage.num_files == 1 else "sequences"
+    return f"{usage.num_files} cached {noun}, {usage.num_bytes / 1e6:.1f} MB,"

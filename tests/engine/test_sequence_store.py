@@ -1,0 +1,317 @@
+"""Sequences of random rows, written and read again; whatever is odd is a miss."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from coder_lsp.cancellation import CancellationToken
+from coder_lsp.engine import sequence_store
+from coder_lsp.engine.model_runner import ModelRunner
+from coder_lsp.engine.sequence_file import BLOCK_TOKENS, SequenceKey, sequence_size
+from coder_lsp.engine.sequence_store import DiskCacheOptions, SequenceStore
+from coder_lsp.model_folder import ModelFolder
+
+DOCUMENT = "file:///a.py"
+TOKEN_IDS = list(range(5, 5 + 3 * BLOCK_TOKENS + 7))
+PROVIDER = "CPUExecutionProvider"
+
+
+@pytest.fixture(scope="module")
+def model(tiny_folder):
+    return ModelFolder.read(tiny_folder)
+
+
+@pytest.fixture(scope="module")
+def runner(model):
+    return ModelRunner(model, 1)
+
+
+@pytest.fixture
+def new_store(model, runner, tmp_path):
+    """Make a store on the test's folder, as each server does: new_store(max_bytes, …)."""
+
+    def new_store(max_bytes=1 << 30, manifest=model.manifest, provider=PROVIDER):
+        options = DiskCacheOptions(tmp_path, max_bytes)
+        return SequenceStore(options, manifest, provider, runner.create_cache)
+
+    return new_store
+
+
+def random_cache(runner, layout, token_ids, seed=0):
+    cache = runner.create_cache(len(token_ids))
+    shape = (layout.num_layers, len(token_ids), layout.width)
+    rows = np.random.default_rng(seed).random(shape, dtype=np.float32)
+    cache.append_rows(token_ids, rows)
+    return cache
+
+
+@pytest.fixture
+def cache(runner, model):
+    return random_cache(runner, model.manifest.cache, TOKEN_IDS)
+
+
+@pytest.fixture
+def save(new_store):
+    """Write a cache under a document's name."""
+
+    def save(cache, document=DOCUMENT, note=b"", store=None):
+        return (store or new_store()).save(document, cache, note, CancellationToken())
+
+    return save
+
+
+def restore(store, token_ids=TOKEN_IDS, least=1, document=DOCUMENT):
+    return store.restore(document, token_ids, least, CancellationToken())
+
+
+def files(folder):
+    return sorted(folder.glob("*.kv"))
+
+
+def check_restored(store, expected, token_ids, num_tokens):
+    found = restore(store, token_ids)
+
+    assert list(found.token_ids) == token_ids[:num_tokens]
+    assert np.array_equal(found.rows(0, num_tokens), expected.rows(0, num_tokens))
+
+
+@pytest.mark.parametrize(
+    ("token_ids", "num_tokens"),
+    [
+        (TOKEN_IDS, len(TOKEN_IDS)),
+        ([*TOKEN_IDS, 1, 2], len(TOKEN_IDS)),
+        (TOKEN_IDS[:BLOCK_TOKENS], BLOCK_TOKENS),
+        ([*TOKEN_IDS[:70], 0, *TOKEN_IDS[71:]], 70),
+        ([*TOKEN_IDS[:-1], 0], len(TOKEN_IDS) - 1),
+    ],
+    ids=["all", "longer", "one block", "inside a block", "inside the last block"],
+)
+def test_another_server_reads_the_rows_of_the_common_prefix(
+    new_store, save, cache, token_ids, num_tokens
+):
+    assert save(cache)
+
+    check_restored(new_store(), cache, token_ids, num_tokens)
+
+
+def test_too_little_in_common_is_a_miss_and_stays(new_store, save, cache, tmp_path):
+    save(cache)
+
+    assert restore(new_store(), [*TOKEN_IDS[:20], 0], least=21) is None
+    assert restore(new_store(), document="file:///b.py") is None
+    assert len(files(tmp_path)) == 1
+
+
+def test_the_note_and_the_tokens_come_without_the_rows(new_store, save, cache):
+    save(cache, note=b"anything")
+    head = new_store().head(DOCUMENT)
+
+    assert (head.token_ids, head.note) == (TOKEN_IDS, b"anything")
+    assert new_store().num_unsaved(DOCUMENT, cache) == 0
+    assert new_store().num_unsaved("file:///b.py", cache) == len(TOKEN_IDS)
+
+
+def flip(offset):
+    def damage(content):
+        content[offset] ^= 1
+        return content
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        flip(0),
+        flip(8),
+        flip(40),
+        flip(72),
+        flip(75),
+        flip(76),
+        flip(90),
+        flip(-1),
+        lambda content: content[:-1],
+        lambda content: content[:60],
+        lambda content: content[:0],
+        lambda content: content + b"x",
+        lambda content: bytes(len(content)),
+    ],
+    ids=[
+        *("magic", "identity", "document", "count", "huge count", "note size", "token", "rows"),
+        *("cut off by one", "cut off in the head", "empty", "longer", "zeros"),
+    ],
+)
+def test_damage_is_a_miss_and_removed(new_store, save, cache, tmp_path, damage):
+    save(cache)
+    (path,) = files(tmp_path)
+    path.write_bytes(damage(bytearray(path.read_bytes())))
+
+    assert restore(new_store()) is None
+    assert files(tmp_path) == []
+
+
+def test_every_flipped_bit_of_the_head_is_noticed(new_store, save, runner, model, tmp_path):
+    small = TOKEN_IDS[:3]
+    save(random_cache(runner, model.manifest.cache, small))
+    (path,) = files(tmp_path)
+    content = path.read_bytes()
+    for offset in range(80 + 4 * len(small) + 4 + 4):
+        path.write_bytes(flip(offset)(bytearray(content)))
+
+        assert restore(new_store(), small) is None
+        assert files(tmp_path) == []
+
+
+def test_another_model_provider_or_runtime_is_a_miss(
+    new_store, save, cache, model, monkeypatch, tmp_path
+):
+    save(cache)
+    entries = dict(model.manifest.files)
+    entries["model.onnx"] = dataclasses.replace(entries["model.onnx"], sha256="0" * 64)
+    others = [
+        dataclasses.replace(model.manifest, files=entries),
+        dataclasses.replace(model.manifest, precision="int8"),
+    ]
+
+    assert all(restore(new_store(manifest=manifest)) is None for manifest in others)
+    assert restore(new_store(provider="CUDAExecutionProvider")) is None
+    with monkeypatch.context() as context:
+        context.setattr(sequence_store, "runtime_version", lambda: "0.0.1")
+        assert restore(new_store()) is None
+    assert restore(new_store()) is not None
+
+
+def test_the_least_recently_used_makes_room(new_store, save, cache, model, tmp_path):
+    size = sequence_size(len(TOKEN_IDS), b"", model.manifest.cache)
+    store = new_store(max_bytes=2 * size)
+    for age, name in ((30, "a"), (20, "b")):
+        save(cache, name, store=store)
+        for path in files(tmp_path):
+            os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age))
+    assert restore(store, document="a") is not None  # now b is the older one
+
+    assert save(cache, "c", store=store)
+    assert restore(store, document="a") is not None
+    assert restore(store, document="b") is None
+    assert restore(store, document="c") is not None
+    assert store.stats().disk_bytes == 2 * size
+
+
+def test_what_is_larger_than_the_budget_is_not_written(new_store, save, cache, tmp_path):
+    assert not save(cache, store=new_store(max_bytes=1000))
+    assert files(tmp_path) == []
+
+
+def test_cancelled_writing_leaves_what_was_there(new_store, save, cache, runner, model, tmp_path):
+    save(cache)
+    cancelled = CancellationToken()
+    cancelled.cancel()
+    other = random_cache(runner, model.manifest.cache, TOKEN_IDS, seed=1)
+
+    assert not new_store().save(DOCUMENT, other, b"", cancelled)
+    check_restored(new_store(), cache, TOKEN_IDS, len(TOKEN_IDS))
+    assert list(tmp_path.glob("*.tmp")) == []
+
+
+def test_cancelled_reading_is_a_miss_that_keeps_the_file(new_store, save, cache, tmp_path):
+    save(cache)
+    cancelled = CancellationToken()
+    cancelled.cancel()
+
+    assert new_store().restore(DOCUMENT, TOKEN_IDS, 1, cancelled) is None
+    assert len(files(tmp_path)) == 1
+
+
+def test_what_is_written_meanwhile_is_waited_for(new_store, cache):
+    store = new_store()
+    store.save_later(DOCUMENT, cache, b"")
+
+    check_restored(store, cache, TOKEN_IDS, len(TOKEN_IDS))
+    store.close()
+
+
+def test_a_folder_that_cannot_be_made_is_a_miss(model, runner, cache, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("", encoding="utf-8")
+    options = DiskCacheOptions(blocked / "sequences", 1 << 30)
+    store = SequenceStore(options, model.manifest, PROVIDER, runner.create_cache)
+
+    assert not store.save(DOCUMENT, cache, b"", CancellationToken())
+    assert restore(store) is None
+    assert store.stats().disk_files == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows keeps a user's folder private by itself")
+def test_only_the_user_may_read(new_store, save, cache, tmp_path):
+    tmp_path.chmod(0o755)
+    save(cache)
+
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+def test_the_uri_does_not_stand_in_the_file(save, cache, tmp_path):
+    save(cache, "file:///home/me/confidential.py")
+    (path,) = files(tmp_path)
+
+    assert b"confidential" not in path.read_bytes()
+    assert path.stem == SequenceKey(*key_of(path)).name
+
+
+def key_of(path):
+    content = path.read_bytes()
+    return content[8:40], content[40:72]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from coder_lsp.cancellation import CancellationToken
+from coder_lsp.engine.model_runner import ModelRunner
+from coder_lsp.engine.sequence_store import DiskCacheOptions, SequenceStore
+from coder_lsp.model_folder import ModelFolder
+import numpy as np
+
+folder, path, fill = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
+model = ModelFolder.read(folder)
+runner = ModelRunner(model, 1)
+layout = model.manifest.cache
+store = SequenceStore(
+    DiskCacheOptions(path, 1 << 30), model.manifest, "CPUExecutionProvider", runner.create_cache
+)
+token_ids = list(range(5, 205))
+cache = runner.create_cache(200)
+cache.append_rows(token_ids, np.full((layout.num_layers, 200, layout.width), fill, np.float32))
+print("ready", flush=True)
+for _ in range(40):
+    store.save("file:///a.py", cache, b"", CancellationToken())
+"""
+
+
+def test_two_servers_that_write_one_file_never_break_it(new_store, tiny_folder, tmp_path):
+    arguments = [sys.executable, "-c", WRITER, str(tiny_folder), str(tmp_path)]
+    writers = [
+        subprocess.Popen([*arguments, fill], stdout=subprocess.PIPE, text=True)
+        for fill in ("1", "2")
+    ]
+    token_ids = list(range(5, 205))
+    store, found = new_store(), set()
+    while any(writer.poll() is None for writer in writers):
+        cache = restore(store, token_ids)
+        if cache is None:
+            assert found == set()  # once there is a file, there always is one
+            continue
+        rows = cache.rows(0, 200)
+        assert rows.min() == rows.max()
+        found.add(float(rows.max()))
+    for writer in writers:
+        writer.stdout.close()
+        assert writer.wait() == 0
+
+    assert found <= {1.0, 2.0}
+    assert restore(store, token_ids) is not None
+    assert list(tmp_path.glob("*.tmp")) == []
