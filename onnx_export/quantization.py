@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from onnx_export.config import MIN_BLOCK_SIZE, ExportConfig
 from onnx_export.errors import ConfigError
 
+_SLAB_ROWS = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
@@ -43,7 +45,7 @@ class Quantization:
         )
 
     def scales(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the scales ``[..., K / block]`` of ``weight`` ``[..., K]``."""
+        """Return the scales ``[N, K / block]`` of ``weight`` ``[N, K]``."""
         blocks = self._blocks(weight)
         low, high = blocks.min(axis=-1), blocks.max(axis=-1)
         # The value of greatest size is mapped onto the most negative integer exactly, because that
@@ -54,7 +56,12 @@ class Quantization:
         return np.asarray(scales, np.float32)
 
     def quantize(self, weight: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return the packed integers ``[..., K / block, block_bytes]`` of ``weight``."""
+        """Return the packed integers ``[N, K / block, block_bytes]`` of ``weight`` ``[N, K]``."""
+        # Slab by slab: a vocabulary's matrix whole would need three more copies in float32.
+        slabs = (weight[i : i + _SLAB_ROWS] for i in range(0, len(weight), _SLAB_ROWS))
+        return np.concatenate([self._quantize_slab(slab) for slab in slabs])
+
+    def _quantize_slab(self, weight: NDArray[np.float32]) -> NDArray[np.uint8]:
         inverse = np.float32(1.0) / self.scales(weight)
         integers = self._blocks(weight) * inverse[..., None]
         np.rint(integers, out=integers)

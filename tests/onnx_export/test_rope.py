@@ -33,6 +33,13 @@ def test_fast_pairs_turn_as_trained_and_slow_ones_forty_times_slower():
     assert (np.diff(slowed / plain) < 1e-6).all()
 
 
+def test_frequencies_are_rounded_as_the_reference_rounds_them():
+    plain = inverse_frequencies(dataclasses.replace(LITE, yarn=None))
+
+    powers = [np.float32(10000.0 ** (2 * i / 64)) for i in range(32)]
+    assert plain.tolist() == [float(np.float32(1) / power) for power in powers]
+
+
 def test_other_ways_to_say_the_factor():
     assert attention_factor(with_yarn(attention_factor=1.5)) == 1.5
     plain_yarn = with_yarn(mscale=0.0, mscale_all_dim=0.0)
