@@ -1,0 +1,100 @@
+"""``order``: the anchored prompt against PSM and SPM, and healing against none.
+
+Lines of human-eval-infilling's single-line set are half written and the rest is asked for: how
+likely the model finds the gold remainder (nats per byte, sensitive also where the model is weak)
+and whether it writes it (exact match).
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from bench.errors import BenchError
+from bench.infilling_tasks import read_tasks
+from bench.order.cases import DISTANCES, HEALING, Case, cut_cases
+from bench.order.comparison import NUM_RESAMPLES, Outcome
+from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, Order, PromptMaker
+from bench.order.report import as_json, rows, table
+from bench.order.scoring import MAX_NEW_TOKENS, Answer, Scorer
+from coder_lsp.backends.local import model_path
+from coder_lsp.model_folder import ModelFolder
+from coder_lsp.prompt.build import Prompt
+from coder_lsp.prompt.line_encoder import LineEncoder
+from coder_lsp.prompt.token_budget import TokenBudget
+from coder_lsp.settings import Settings
+
+_HEALING_KINDS = {kind.name for kind in HEALING}
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--json", "json_path", type=click.Path(path_type=Path), required=True)
+@click.option("--model", default="", help="Model folder; the embedded one if left out.")
+@click.option(
+    "--limit", default=1000, show_default=True, type=click.IntRange(min=1), help="Of each kind."
+)
+@click.option("--seed", default=20_26, show_default=True, help="Of cases and resamples.")
+@click.option("--threads", default=0, show_default=True, help="0 chooses by the machine.")
+def command(data: Path, json_path: Path, model: str, limit: int, seed: int, threads: int) -> None:
+    """Compare the orders on lines of DATA, the single-line set of human-eval-infilling."""
+    started = time.perf_counter()
+    tasks = [task for task in read_tasks(data) if task.is_single_line]
+    cases = [case for kind in DISTANCES + HEALING for case in cut_cases(tasks, kind, limit, seed)]
+    if not cases:
+        raise BenchError(f"{data} should hold tasks of the single-line set, and holds none.")
+    settings = Settings(model=model)
+    scorer = Scorer(ModelFolder.read(model_path(settings.model)), threads)
+    context_tokens = min(settings.context_tokens, scorer.manifest.context_length)
+    budget = TokenBudget.share(context_tokens, MAX_NEW_TOKENS)
+    maker = PromptMaker(LineEncoder(scorer.tokenizer), scorer.manifest.fim, budget)
+    found = list(rows(measure(cases, maker, scorer), seed))
+    document = {
+        "model": scorer.manifest.name,
+        "precision": scorer.manifest.precision,
+        "dataset": data.name.removesuffix(".gz").removesuffix(".jsonl"),
+        "seed": seed,
+        "resamples": NUM_RESAMPLES,
+        "max_typed_tokens": budget.typed,
+        "rows": as_json(found),
+        "seconds": time.perf_counter() - started,
+        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    }
+    json_path.parent.mkdir(parents=True, exist_ok=True)
+    json_path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    Console().print(table(found))
+
+
+def measure(cases: Sequence[Case], maker: PromptMaker, scorer: Scorer) -> list[Outcome]:
+    """Score all cases; when interrupted, return those scored until then.
+
+    Cases of one program come together, so that the model reads what they share once.
+    """
+    outcomes = list[Outcome]()
+    order = sorted(cases, key=lambda case: (case.problem, case.text, case.anchor, case.cursor))
+    try:
+        for case in track(order, description="Scoring"):
+            orders = HEALING_ORDERS if case.kind in _HEALING_KINDS else DISTANCE_ORDERS
+            answers = dict(_answers(case, orders, maker, scorer))
+            num_bytes = len(case.remainder.encode())
+            outcomes.append(Outcome(case.kind, case.problem, num_bytes, answers))
+    except KeyboardInterrupt:
+        click.echo("Interrupted: the figures are those of the cases so far.", err=True)
+    return outcomes
+
+
+def _answers(
+    case: Case, orders: Sequence[Order], maker: PromptMaker, scorer: Scorer
+) -> Iterator[tuple[Order, Answer]]:
+    """Yield the answer in each order; orders that come to the same prompt are asked once."""
+    known = dict[Prompt, Answer]()
+    for order in orders:
+        prompt = maker.make(case, order)
+        if prompt not in known:
+            known[prompt] = scorer.score(order, prompt, case.remainder)
+        yield order, known[prompt]

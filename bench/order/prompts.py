@@ -1,0 +1,70 @@
+"""The prompts of a case in every order that is compared.
+
+All see the same window: the one that the product's anchor chose, so that they differ in nothing but
+the order of its parts and the healing.
+
+``anchored``           the product's prompt, the anchor kept however much was typed since; healed
+``anchored_unhealed``  the same, the typed text encoded to its end
+``product``            as the product would have it: a new anchor once TYPED exceeds its budget
+``psm``                naive: PREFIX is everything before the cursor, tokenised whole
+``psm_healed``         the same, the end of PREFIX taken back as the product takes back TYPED's
+``spm``, ``spm_healed``  the suffix first, otherwise as the two above
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+from bench.order.cases import Case
+from bench.suffix_first import arrange_suffix_first
+from coder_lsp.backends.document_anchors import DocumentAnchors, Place
+from coder_lsp.model_folder import FimTemplate
+from coder_lsp.prompt.anchor import MAX_TYPED
+from coder_lsp.prompt.build import Prompt, build_prompt
+from coder_lsp.prompt.fim_template import arrange
+from coder_lsp.prompt.healing import healing_start
+from coder_lsp.prompt.line_encoder import LineEncoder
+from coder_lsp.prompt.token_budget import TokenBudget
+
+Order = Literal[
+    "anchored", "anchored_unhealed", "product", "psm", "psm_healed", "spm", "spm_healed"
+]
+DISTANCE_ORDERS: tuple[Order, ...] = (
+    "anchored", "product", "psm", "psm_healed", "spm", "spm_healed",
+)  # fmt: skip
+HEALING_ORDERS: tuple[Order, ...] = ("anchored", "anchored_unhealed", "psm", "psm_healed")
+
+
+class PromptMaker:
+    """Makes the prompts of one model."""
+
+    def __init__(self, encoder: LineEncoder, template: FimTemplate, budget: TokenBudget) -> None:
+        self._encoder = encoder
+        self._template = template
+        self._budget = budget
+
+    def make(self, case: Case, order: Order) -> Prompt:
+        """Return the prompt of a case in an order."""
+        is_healing = order not in {"anchored_unhealed", "psm", "spm"}
+        budget = self._budget if order == "product" else replace(self._budget, typed=MAX_TYPED)
+        place = self._place(case, budget)
+        if order.startswith(("psm", "spm")):
+            return self._plain(case, place, is_suffix_first=order[0] == "s", is_healing=is_healing)
+        return build_prompt(
+            place.anchor, place.typed, self._encoder, self._template, is_healing=is_healing
+        )
+
+    def _place(self, case: Case, budget: TokenBudget) -> Place:
+        """Ask at the anchor, type on, ask again: the second place is the case's."""
+        anchors = DocumentAnchors(case.problem)
+        anchors.choose(case.document(case.anchor), self._encoder, budget)
+        return anchors.choose(case.document(case.cursor), self._encoder, budget)
+
+    def _plain(
+        self, case: Case, place: Place, *, is_suffix_first: bool, is_healing: bool
+    ) -> Prompt:
+        prefix = case.text[place.anchor.start : case.cursor]
+        start = healing_start(prefix) if is_healing else len(prefix)
+        put_in_order = arrange_suffix_first if is_suffix_first else arrange
+        prefix_ids = self._encoder.encode(prefix[:start])
+        token_ids = put_in_order(self._template, prefix_ids, place.anchor.suffix_ids)
+        return Prompt(tuple(token_ids), prefix[start:])

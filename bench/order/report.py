@@ -1,0 +1,131 @@
+"""The figures of each kind of case, as JSON and as a table, and whether they are good enough."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from rich.table import Table
+
+from bench.order.cases import DISTANCES, HEALING
+from bench.order.comparison import Comparison, Difference, Outcome, compare
+from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, Order
+
+MAX_RELATIVE_NATS = 0.02
+MAX_EXACT_LOSS = 0.02
+_DISTANCE_PAIRS: tuple[tuple[Order, Order], ...] = (
+    ("anchored", "psm"),
+    ("anchored", "psm_healed"),
+    ("product", "psm"),
+    ("product", "psm_healed"),
+    ("spm", "psm"),
+    ("spm_healed", "psm_healed"),
+)
+_HEALING_PAIRS: tuple[tuple[Order, Order], ...] = (
+    ("anchored", "anchored_unhealed"),
+    ("psm_healed", "psm"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFigures:
+    """Means of an order: nats per byte over all bytes, exact matches over all cases."""
+
+    order: Order
+    nats_per_byte: float
+    exact_match: float
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """All figures of a kind of case; ``meets_bar`` is about its first comparison.
+
+    For distances: at most 2 % more nats per byte than PSM at the 95 % bound, and an exact match at
+    most 2 points lower. For healing: fewer nats per byte at the 95 % bound.
+    """
+
+    kind: str
+    cases: int
+    problems: int
+    orders: tuple[OrderFigures, ...]
+    comparisons: tuple[Comparison, ...]
+    meets_bar: bool
+
+
+def rows(outcomes: Sequence[Outcome], seed: int) -> Iterator[Row]:
+    """Yield a row for each kind that has cases."""
+    for kinds, orders, pairs in (
+        (DISTANCES, DISTANCE_ORDERS, _DISTANCE_PAIRS),
+        (HEALING, HEALING_ORDERS, _HEALING_PAIRS),
+    ):
+        for kind in kinds:
+            found = [outcome for outcome in outcomes if outcome.kind == kind.name]
+            if found:
+                yield _row(kind.name, found, orders, pairs, seed)
+
+
+def table(found: Sequence[Row]) -> Table:
+    """Return the comparisons as a table for the terminal: eighty columns wide."""
+    result = Table("order - baseline", box=None, padding=(0, 1, 0, 0))
+    for heading in ("nats/byte", "relative % [95 %]", "exact, points"):
+        result.add_column(heading, justify="right")
+    for row in found:
+        result.add_row(f"[bold]{row.kind} {'✓' if row.meets_bar else '✗'} n={row.cases}")
+        figures = {entry.order: entry for entry in row.orders}
+        for comparison in row.comparisons:
+            one, other = figures[comparison.order], figures[comparison.baseline]
+            result.add_row(
+                f"{comparison.order} - {comparison.baseline}",
+                f"{one.nats_per_byte:.3f} {other.nats_per_byte:.3f}",
+                _in_hundredths(comparison.relative_nats),
+                _in_hundredths(comparison.exact_match),
+            )
+    return result
+
+
+def as_json(found: Sequence[Row]) -> list[dict[str, object]]:
+    """Return the rows as JSON has them."""
+    return [asdict(row) for row in found]
+
+
+def _row(
+    kind: str,
+    outcomes: Sequence[Outcome],
+    orders: Sequence[Order],
+    pairs: Sequence[tuple[Order, Order]],
+    seed: int,
+) -> Row:
+    comparisons = tuple(compare(outcomes, order, baseline, seed) for order, baseline in pairs)
+    return Row(
+        kind=kind,
+        cases=len(outcomes),
+        problems=len({outcome.problem for outcome in outcomes}),
+        orders=tuple(_figures(outcomes, order) for order in orders),
+        comparisons=comparisons,
+        meets_bar=_meets_bar(comparisons[0]),
+    )
+
+
+def _in_hundredths(difference: Difference) -> str:
+    value, low, high = (
+        f"{part * 100:+.1f}" for part in (difference.value, difference.low, difference.high)
+    )
+    return f"{value} \\[{low}, {high}]"
+
+
+def _figures(outcomes: Sequence[Outcome], order: Order) -> OrderFigures:
+    answers = [outcome.answers[order] for outcome in outcomes]
+    num_bytes = sum(outcome.num_bytes for outcome in outcomes)
+    return OrderFigures(
+        order,
+        sum(answer.nats for answer in answers) / num_bytes,
+        statistics.fmean(answer.is_exact for answer in answers),
+    )
+
+
+def _meets_bar(comparison: Comparison) -> bool:
+    if comparison.baseline == "anchored_unhealed":
+        return comparison.nats_per_byte.high < 0
+    return (
+        comparison.relative_nats.high <= MAX_RELATIVE_NATS
+        and comparison.exact_match.value >= -MAX_EXACT_LOSS
+    )
