@@ -116,8 +116,12 @@ class CoderProtocol(LanguageServerProtocol):
             self._refuse(message_id, types.ErrorCodes.InvalidParams, notices.INVALID_PARAMS)
 
     def _refuse(self, message_id: Any, code: int, text: str) -> None:
-        known_id = message_id if isinstance(message_id, (int, str)) else None
-        self._send_response(known_id, error=types.ResponseError(code, text))
+        if isinstance(message_id, (int, str)):
+            self._send_response(message_id, error=types.ResponseError(code, text))
+            return
+        # JSON-RPC wants null for an id that could not be read; pygls would leave it out.
+        error = {"code": int(code), "message": text}
+        self._send_data({"jsonrpc": self.VERSION, "id": None, "error": error})
 
     def _send_response(
         self, msg_id: Any, result: Any = None, error: types.ResponseError | None = None
