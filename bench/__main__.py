@@ -20,6 +20,8 @@ _MODULES = types.MappingProxyType(
         "infilling": "bench.infilling",
         "install": "bench.install.llama_server",
         "keystrokes": "bench.keystrokes",
+        "order": "bench.order.command",
+        "restart": "bench.restart",
         "server": "bench.server",
         "stopping": "bench.stopping",
         "traces": "bench.make_traces",
