@@ -15,6 +15,8 @@ MIN_GAIN = 1.05
 """Expected tokens per running time, over one token in one plain step."""
 MIN_CHANCE = 0.1
 """A token less likely to be accepted costs more than it brings, however cheap width is."""
+MAX_PASS_SECONDS = 0.25
+"""Whoever waits for the next token should not wait longer, though more came at once then."""
 _ACCEPTANCE_DECAY = 0.98
 _REFUSALS_TO_FORGET = 64
 
@@ -33,7 +35,13 @@ class DraftPolicy:
         self._num_refusals = 0
 
     def choose_length(self, source: DraftSource, num_matching: int, max_length: int) -> int:
-        """Return how many tokens to draft after a match of ``num_matching``; 0 for none."""
+        """Return how many tokens to draft after a match of ``num_matching``; 0 for none.
+
+        None before a pass over one token was timed: there is nothing to compare with.
+        """
+        if self._costs.single is None:
+            return 0
+        longest_pass = MAX_PASS_SECONDS / self._costs.single
         best_length, best_gain = 0, MIN_GAIN
         num_expected, chance = 1.0, 1.0
         for length in range(1, min(max_length, DRAFT_LENGTHS[-1]) + 1):
@@ -42,8 +50,9 @@ class DraftPolicy:
                 break
             num_expected += chance
             if length in DRAFT_LENGTHS:
-                gain = num_expected / self._costs.relative_cost(length + 1)
-                if gain > best_gain:
+                cost = self._costs.relative_cost(length + 1)
+                gain = num_expected / cost
+                if gain > best_gain and cost <= longest_pass:
                     best_length, best_gain = length, gain
         if best_length == 0 and max_length > 0:
             self._refuse()
@@ -61,67 +70,66 @@ class DraftPolicy:
         # Classes of 2, 3, 4–5, 6–7, 8–11, 12–15, and 16 and more.
         step = max(num_matching.bit_length() - 2, 0)
         key = (source, min(num_matching >> step << step, 16))
-        return self._acceptance.setdefault(key, _Average())
+        acceptance = self._acceptance.get(key)
+        if acceptance is None:
+            acceptance = self._acceptance[key] = _Average()
+        return acceptance
 
     def _refuse(self) -> None:
-        """Forget a running time now and then: the machine may have been busy when it was taken."""
+        """Forget running times now and then: the machine may have been busy at the time."""
         self._num_refusals += 1
         if self._num_refusals % _REFUSALS_TO_FORGET == 0:
-            self._costs.forget_one()
+            self._costs.forget_half()
 
 
 class PassCosts:
-    """Running times of passes by width, relative to the width 1; medians of the last few."""
+    """Running times of passes by width, relative to the width 1; medians of the last few.
+
+    Single times say little: on a busy machine one takes several times as long as the next.
+    """
 
     def __init__(self) -> None:
-        self._single = deque[float](maxlen=9)
+        self._singles = deque[float](maxlen=25)
         self._relative: dict[int, deque[float]] = {}
+        self._medians: dict[int, float] = {}
+        self.single: float | None = None  # seconds of a pass over one token
 
     def add(self, width: int, seconds: float) -> None:
         """Add a running time."""
         if width == 1:
-            self._single.append(seconds)
-        elif self._single:
-            costs = self._relative.setdefault(width, deque(maxlen=5))
-            costs.append(seconds / median_low(self._single))
+            self._singles.append(seconds)
+            self.single = median_low(self._singles)
+        elif self.single is not None:
+            costs = self._relative.setdefault(width, deque(maxlen=15))
+            costs.append(seconds / self.single)
+            # The first pass of a width also allocates: of two the lower one counts.
+            self._medians[width] = median_low(costs)
 
     def relative_cost(self, width: int) -> float:
         """Return the cost of a pass; for a width never run, what its neighbours suggest."""
-        known = self._relative.get(width)
-        if known:
-            # The first pass of a width also allocates: of two the lower one counts.
-            return median_low(known)
-        return self._interpolate(width)
+        known = self._medians.get(width)
+        return self._interpolate(width) if known is None else known
 
-    def forget_one(self) -> None:
-        """Drop the oldest running time of each width but 1."""
-        for costs in self._relative.values():
-            if costs:
+    def forget_half(self) -> None:
+        """Drop the older half of the running times of each width but 1."""
+        for width, costs in self._relative.items():
+            for _ in range((len(costs) + 1) // 2):
                 costs.popleft()
+            if costs:
+                self._medians[width] = median_low(costs)
+            else:
+                self._medians.pop(width, None)
 
     def _interpolate(self, width: int) -> float:
-        below_width, below = max(
-            (
-                (w, self.relative_cost(w))
-                for w, costs in self._relative.items()
-                if w < width and costs
-            ),
-            default=(1, 1.0),
-        )
-        above_width, above = min(
-            (
-                (w, self.relative_cost(w))
-                for w, costs in self._relative.items()
-                if w > width and costs
-            ),
-            default=(width, below),
-        )
-        if above_width == width:
+        below_width = max((w for w in self._medians if w < width), default=1)
+        above_width = min((w for w in self._medians if w > width), default=None)
+        below = self._medians.get(below_width, 1.0)
+        if above_width is None:
             # Wider than anything run: as much for each more token as up to the widest known.
             slope = (below - 1) / (below_width - 1) if below_width > 1 else 0.0
-            return below + slope * (width - below_width)
-        share = (width - below_width) / (above_width - below_width)
-        return below + share * (above - below)
+        else:
+            slope = (self._medians[above_width] - below) / (above_width - below_width)
+        return below + slope * (width - below_width)
 
 
 class _Average:

@@ -2,15 +2,15 @@
 
 import pytest
 
-from coder_lsp.engine.draft_policy import DRAFT_LENGTHS, DraftPolicy, PassCosts
+from coder_lsp.engine.draft_policy import DRAFT_LENGTHS, MAX_PASS_SECONDS, DraftPolicy, PassCosts
 
 
-def policy_with(costs, outcomes=(), source="text", longest=4):
+def policy_with(costs, outcomes=(), source="text", longest=4, seconds=0.01):
     """``costs``: relative running time by width; ``outcomes``: 1 for a token accepted."""
     policy = DraftPolicy()
     for _ in range(5):
         for width, cost in ({1: 1.0} | costs).items():
-            policy.record_pass(width, cost / 100)
+            policy.record_pass(width, cost * seconds)
     for num_matching in range(4, longest + 1):
         for outcome in outcomes:
             policy.record_outcome(source, num_matching, is_accepted=bool(outcome))
@@ -30,7 +30,19 @@ NEVER = [0] * 200
 
 
 def test_at_first_a_draft_is_tried():
-    assert DraftPolicy().choose_length("text", 2, 15) > 0
+    assert policy_with({}).choose_length("text", 2, 15) > 0
+
+
+def test_nothing_is_tried_before_a_token_was_timed():
+    assert DraftPolicy().choose_length("text", 2, 15) == 0
+
+
+def test_no_pass_takes_longer_than_a_token_may_be_waited_for():
+    policy = policy_with(FREE, ALWAYS, longest=20, seconds=MAX_PASS_SECONDS * 0.9)
+    slow = policy_with(FREE, ALWAYS, longest=20, seconds=MAX_PASS_SECONDS * 1.1)
+
+    assert policy.choose_length("text", 4, 15) == 15
+    assert slow.choose_length("text", 4, 15) == 0
 
 
 def test_a_wide_pass_that_costs_nothing_is_taken_whole():
