@@ -17,6 +17,8 @@ MIN_CHANCE = 0.1
 """A token less likely to be accepted costs more than it brings, however cheap width is."""
 MAX_PASS_SECONDS = 0.25
 """Whoever waits for the next token should not wait longer, though more came at once then."""
+MAX_SLOW_COST = 2.0
+"""Where one token takes most of that time already: a pass may take as long as two tokens."""
 _ACCEPTANCE_DECAY = 0.98
 _REFUSALS_TO_FORGET = 64
 
@@ -41,7 +43,7 @@ class DraftPolicy:
         """
         if self._costs.single is None:
             return 0
-        longest_pass = MAX_PASS_SECONDS / self._costs.single
+        max_cost = max(MAX_PASS_SECONDS / self._costs.single, MAX_SLOW_COST)
         best_length, best_gain = 0, MIN_GAIN
         num_expected, chance = 1.0, 1.0
         for length in range(1, min(max_length, DRAFT_LENGTHS[-1]) + 1):
@@ -52,7 +54,7 @@ class DraftPolicy:
             if length in DRAFT_LENGTHS:
                 cost = self._costs.relative_cost(length + 1)
                 gain = num_expected / cost
-                if gain > best_gain and cost <= longest_pass:
+                if gain > best_gain and cost <= max_cost:
                     best_length, best_gain = length, gain
         if best_length == 0 and max_length > 0:
             self._refuse()

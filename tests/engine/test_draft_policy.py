@@ -37,12 +37,15 @@ def test_nothing_is_tried_before_a_token_was_timed():
     assert DraftPolicy().choose_length("text", 2, 15) == 0
 
 
-def test_no_pass_takes_longer_than_a_token_may_be_waited_for():
-    policy = policy_with(FREE, ALWAYS, longest=20, seconds=MAX_PASS_SECONDS * 0.9)
-    slow = policy_with(FREE, ALWAYS, longest=20, seconds=MAX_PASS_SECONDS * 1.1)
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(MAX_PASS_SECONDS / 4, 15), (MAX_PASS_SECONDS / 3, 5), (MAX_PASS_SECONDS * 2, 1)],
+)
+def test_no_pass_takes_longer_than_a_token_may_be_waited_for(seconds, expected):
+    costs = {2: 1.5, 3: 2.1, 4: 2.4, 6: 2.9, 8: 3.1, 12: 3.5, 16: 4.0}
+    policy = policy_with(costs, ALWAYS, longest=20, seconds=seconds)
 
-    assert policy.choose_length("text", 4, 15) == 15
-    assert slow.choose_length("text", 4, 15) == 0
+    assert policy.choose_length("text", 4, 15) == expected
 
 
 def test_a_wide_pass_that_costs_nothing_is_taken_whole():
