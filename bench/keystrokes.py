@@ -99,6 +99,7 @@ def _run_ours(plan: _Plan, model: str, script: Path | None) -> list[KeystrokeRec
         "threads": plan.num_threads,
         "contextTokens": plan.window_tokens,
         "maxNewTokens": plan.max_new_tokens,
+        "diskCache": False,  # nothing is to be left from an earlier run
     }
     return run_ours(plan.traces, arguments, settings, plan.pacing, plan.most_keystrokes, print)
 

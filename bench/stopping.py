@@ -33,7 +33,7 @@ _NUM_LINES = 400
 @click.option("--json", "json_path", required=True, type=click.Path(path_type=Path))
 def command(model: str, trials: int, seed: int, json_path: Path) -> None:
     """Cancel generations at random moments; report how long the engine goes on."""
-    settings = Settings(model=model, time_budget_ms=_UNHURRIED_MS)
+    settings = Settings(model=model, time_budget_ms=_UNHURRIED_MS, disk_cache=False)
     backend = LocalBackend.load(settings)
     chance = random.Random(seed)  # noqa: S311 (moments of a measurement)
     prefill, decode = (_duration(backend, num_tokens=1), _duration(backend, num_tokens=32))

@@ -96,6 +96,7 @@ def command(
         "backend": settings.backend,
         "script": settings.script,
         "completionCache": completion_cache,
+        "diskCache": False,
         "timeBudgetMs": _TIME_BUDGET_MS,
     }
     if sys.stdout.isatty():
