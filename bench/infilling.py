@@ -1,7 +1,8 @@
 """``infilling``: human-eval-infilling, by the product or by the plain model, scored by its tests.
 
 The product's way is what an editor would be shown: anchored prompt, rules, one line where a line is
-missing. ``--plain`` is the raw model's text after a plain PSM prompt. Exact match and edit
+missing. ``--prompt`` puts another order in the place of the anchored prompt and changes nothing
+else. ``--plain`` is the raw model's text after a plain PSM prompt. Exact match and edit
 similarity are against the canonical solution, blanks at both ends of both texts left aside.
 """
 
@@ -11,6 +12,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 import click
 from rich.progress import Progress
@@ -20,6 +22,7 @@ from bench.infilling_tasks import Task, read_tasks
 from bench.plain_backend import PlainBackend
 from bench.sandbox.run import Limits, Verdict, run_program
 from bench.similarity import edit_similarity, is_exact_match
+from bench.unanchored import UnanchoredBackend
 from coder_lsp.backends.base import Backend
 from coder_lsp.backends.local import LocalBackend, model_path
 from coder_lsp.cancellation import CancellationToken
@@ -27,6 +30,8 @@ from coder_lsp.completer import CompletionRequest, complete
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.model_folder import ModelFolder
 from coder_lsp.settings import Settings
+
+PromptOrder = Literal["anchored", "psm", "spm"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class InfillingReport:
     precision: str
     seconds: float
     plain: bool
+    prompt: PromptOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,14 @@ def fill_and_score(tasks: list[Task], filler: Filler, num_workers: int) -> list[
 @click.argument("data", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first tasks.")
 @click.option("--plain", "is_plain", is_flag=True, help="The raw model, without the product.")
+@click.option(
+    "--prompt",
+    "order",
+    default="anchored",
+    show_default=True,
+    type=click.Choice(["anchored", "psm", "spm"]),
+    help="The order of the prompt's parts; anchored is the product's.",
+)
 @click.option("--model", default="", help="Model folder; the embedded one if left out.")
 @click.option("--max-new-tokens", default=128, show_default=True)
 @click.option("--workers", "num_workers", default=1, show_default=True, help="Tests run at once.")
@@ -113,15 +127,18 @@ def command(
     data: Path,
     limit: int | None,
     is_plain: bool,  # noqa: FBT001  (click passes options as keywords)
+    order: PromptOrder,
     model: str,
     max_new_tokens: int,
     num_workers: int,
     json_path: Path,
 ) -> None:
     """Score infilling on DATA, a .jsonl.gz file of human-eval-infilling."""
+    if is_plain and order != "anchored":
+        raise click.UsageError("--plain has a prompt of its own, PSM: leave --prompt out.")
     tasks = read_tasks(data, limit)
     started = time.perf_counter()
-    backend, precision = load_backend(model, is_plain=is_plain)
+    backend, precision = load_backend(model, order, is_plain=is_plain)
     scores = fill_and_score(tasks, Filler(backend, is_plain, max_new_tokens), num_workers)
     if not scores:
         raise BenchError("No task was scored, so there is nothing to report.")
@@ -135,6 +152,7 @@ def command(
         precision=precision,
         seconds=time.perf_counter() - started,
         plain=is_plain,
+        prompt="psm" if is_plain else order,
     )
     json_path.parent.mkdir(parents=True, exist_ok=True)
     json_path.write_text(json.dumps(asdict(report), indent=2) + "\n", encoding="utf-8")
@@ -145,9 +163,18 @@ UNHURRIED_MS = 600_000
 """Nobody waits here: the window must be whole however busy the machine is."""
 
 
-def load_backend(model: str, *, is_plain: bool) -> tuple[Backend, str]:
+def load_backend(model: str, order: PromptOrder, *, is_plain: bool) -> tuple[Backend, str]:
     """Load a model folder as the product does or plainly; return it and its precision."""
-    settings = Settings(model=model, time_budget_ms=UNHURRIED_MS)
+    settings = Settings(model=model, time_budget_ms=UNHURRIED_MS, disk_cache=False)
     folder = ModelFolder.read(model_path(settings.model))
-    backend: Backend = PlainBackend(folder) if is_plain else LocalBackend.load(settings)
-    return backend, folder.manifest.precision
+    return _create_backend(folder, settings, order, is_plain=is_plain), folder.manifest.precision
+
+
+def _create_backend(
+    folder: ModelFolder, settings: Settings, order: PromptOrder, *, is_plain: bool
+) -> Backend:
+    if is_plain:
+        return PlainBackend(folder)
+    if order == "anchored":
+        return LocalBackend.load(settings)
+    return UnanchoredBackend(folder, settings.context_tokens, order)

@@ -15,13 +15,11 @@ from dataclasses import replace
 from typing import Literal
 
 from bench.order.cases import Case
-from bench.suffix_first import arrange_suffix_first
+from bench.unanchored import unanchored_prompt
 from coder_lsp.backends.document_anchors import DocumentAnchors, Place
 from coder_lsp.model_folder import FimTemplate
 from coder_lsp.prompt.anchor import MAX_TYPED
 from coder_lsp.prompt.build import Prompt, build_prompt
-from coder_lsp.prompt.fim_template import arrange
-from coder_lsp.prompt.healing import healing_start
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget
 
@@ -32,6 +30,9 @@ DISTANCE_ORDERS: tuple[Order, ...] = (
     "anchored", "product", "psm", "psm_healed", "spm", "spm_healed",
 )  # fmt: skip
 HEALING_ORDERS: tuple[Order, ...] = ("anchored", "anchored_unhealed", "psm", "psm_healed")
+
+_ANCHORED = frozenset[Order](("anchored", "anchored_unhealed", "product"))
+_UNHEALED = frozenset[Order](("anchored_unhealed", "psm", "spm"))
 
 
 class PromptMaker:
@@ -44,13 +45,19 @@ class PromptMaker:
 
     def make(self, case: Case, order: Order) -> Prompt:
         """Return the prompt of a case in an order."""
-        is_healing = order not in {"anchored_unhealed", "psm", "spm"}
+        is_healing = order not in _UNHEALED
         budget = self._budget if order == "product" else replace(self._budget, typed=MAX_TYPED)
         place = self._place(case, budget)
-        if order.startswith(("psm", "spm")):
-            return self._plain(case, place, is_suffix_first=order[0] == "s", is_healing=is_healing)
-        return build_prompt(
-            place.anchor, place.typed, self._encoder, self._template, is_healing=is_healing
+        anchor, encoder, template = place.anchor, self._encoder, self._template
+        if order in _ANCHORED:
+            return build_prompt(anchor, place.typed, encoder, template, is_healing=is_healing)
+        return unanchored_prompt(
+            "psm" if order.startswith("psm") else "spm",
+            case.text[anchor.start : case.cursor],
+            anchor.suffix_ids,
+            encoder,
+            template,
+            is_healing=is_healing,
         )
 
     def _place(self, case: Case, budget: TokenBudget) -> Place:
@@ -58,13 +65,3 @@ class PromptMaker:
         anchors = DocumentAnchors(case.problem)
         anchors.choose(case.document(case.anchor), self._encoder, budget)
         return anchors.choose(case.document(case.cursor), self._encoder, budget)
-
-    def _plain(
-        self, case: Case, place: Place, *, is_suffix_first: bool, is_healing: bool
-    ) -> Prompt:
-        prefix = case.text[place.anchor.start : case.cursor]
-        start = healing_start(prefix) if is_healing else len(prefix)
-        put_in_order = arrange_suffix_first if is_suffix_first else arrange
-        prefix_ids = self._encoder.encode(prefix[:start])
-        token_ids = put_in_order(self._template, prefix_ids, place.anchor.suffix_ids)
-        return Prompt(tuple(token_ids), prefix[start:])

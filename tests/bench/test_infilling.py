@@ -126,7 +126,9 @@ def test_an_interruption_keeps_the_scores_so_far():
 
 def test_the_report_is_written(tmp_path, monkeypatch):
     backend = backend_that_says("    s = s + b\nmore")
-    monkeypatch.setattr(infilling, "load_backend", lambda model, *, is_plain: (backend, "int8"))
+    monkeypatch.setattr(
+        infilling, "load_backend", lambda model, order, *, is_plain: (backend, "int8")
+    )
     data = write_tasks(tmp_path / "HumanEval-Two.jsonl.gz", [LINE, LINE, SPAN])
     out = tmp_path / "new" / "report.json"
     result = CliRunner().invoke(
@@ -145,4 +147,15 @@ def test_the_report_is_written(tmp_path, monkeypatch):
         "model": "scripted",
         "precision": "int8",
         "plain": False,
+        "prompt": "anchored",
     }
+
+
+def test_the_plain_model_takes_no_other_prompt(tmp_path):
+    data = write_tasks(tmp_path / "tasks.jsonl.gz", [LINE])
+    result = CliRunner().invoke(
+        infilling.command, [str(data), "--plain", "--prompt", "spm", "--json", str(tmp_path / "o")]
+    )
+
+    assert result.exit_code == 2
+    assert "--plain has a prompt of its own" in result.output

@@ -1,0 +1,348 @@
+import gzip
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from bench.infilling_tasks import Task
+from bench.order import command, scoring
+from bench.order.cases import DISTANCES, HEALING, Kind, anywhere, cut_cases
+from bench.order.comparison import Outcome, compare
+from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, PromptMaker
+from bench.order.scoring import Answer, Scorer
+from coder_lsp.cancellation import CancellationToken
+from coder_lsp.engine.forced_text import ForcedText
+from coder_lsp.engine.sampler import SampledToken, Sampler
+from coder_lsp.model_folder import ModelFolder
+from coder_lsp.prompt.build import Prompt
+from coder_lsp.prompt.line_encoder import LineEncoder
+from coder_lsp.prompt.token_budget import TokenBudget
+
+KINDS = [*DISTANCES, *HEALING]
+SOURCE = [
+    "import math\n", "\n", "def area(radius, unit):\n", "    if radius < 0:\n",
+    "        raise ValueError(unit)\n", "    square = radius * radius\n",
+    "    return math.pi * square\n", "\n", "print(area(2, 'm'))\n",
+]  # fmt: skip
+
+
+def task(number, hole):
+    return Task(
+        f"SingleLineInfilling/HumanEval/{number}/L{hole}", "area", "".join(SOURCE[:hole]),
+        "".join(SOURCE[hole + 1 :]), SOURCE[hole], "def check(candidate):\n    pass\n",
+    )  # fmt: skip
+
+
+TASKS = [task(0, 3), task(0, 4), task(1, 5), task(1, 6), task(2, 8)]
+
+
+@pytest.fixture(scope="module")
+def scorer(tiny_folder):
+    return Scorer(ModelFolder.read(tiny_folder), 1)
+
+
+@pytest.fixture
+def maker(scorer):
+    return PromptMaker(
+        LineEncoder(scorer.tokenizer), scorer.manifest.fim, TokenBudget.share(1024, 64)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_cutting_is_repeatable_and_leaves_all_in_place(kind):
+    cases = cut_cases(TASKS, kind, 100, seed=1)
+
+    assert cases == cut_cases(TASKS, kind, 100, seed=1)
+    assert len({(case.text, case.cursor) for case in cases}) == len(cases)
+    assert (len(cases) > 2) == (kind.lines_above < 16)
+    for case in cases:
+        before, now = case.document(case.anchor), case.document(case.cursor)
+        typed = case.text[case.anchor : case.cursor]
+        assert case.text == "".join(SOURCE)
+        assert now.prefix + case.remainder + now.suffix == case.text
+        assert before.prefix + typed == now.prefix
+        assert before.suffix == now.suffix
+        assert now.suffix.startswith("\n")
+        assert before.line_prefix == ""
+        assert typed.count("\n") == kind.lines_above
+        assert case.remainder.strip() or case.remainder == ""
+
+
+def test_every_task_is_cut_once_before_one_is_cut_twice():
+    kind = Kind("any", 0, anywhere)
+    cases = cut_cases(TASKS, kind, len(TASKS) + 2, seed=3)
+
+    assert len({(case.problem, case.end) for case in cases[: len(TASKS)]}) == len(TASKS)
+    assert len(cases) == len(TASKS) + 2
+    assert [case.cursor for case in cases] != [
+        case.cursor for case in cut_cases(TASKS, kind, len(TASKS) + 2, seed=4)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "line", "offsets"),
+    [
+        (HEALING[0], "    if ab < c_1 + 12e:\n", [8, 13, 14]),
+        (HEALING[0], "    return 1\n", []),
+        (HEALING[1], "    return 1\n", [4]),
+        (HEALING[1], "\treturn 1\n", [1]),
+        (HEALING[1], "return 1\n", []),
+        (HEALING[1], "    \n", []),
+        (DISTANCES[0], " a \n", [0, 1]),
+        (DISTANCES[0], "\n", []),
+    ],
+)
+def test_offsets_of_each_kind(kind, line, offsets):
+    assert list(kind.offsets(line)) == offsets
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_order_says_the_same_text(maker, scorer, kind):
+    for case in cut_cases(TASKS, kind, 100, seed=1):
+        for order in {*DISTANCE_ORDERS, *HEALING_ORDERS}:
+            prompt = maker.make(case, order)
+            parts = parts_of(prompt.token_ids, scorer)
+            written = parts["prefix"] + parts["typed"] + prompt.healed
+            assert written == case.text[: case.cursor]
+            assert parts["suffix"] == case.text[case.end :]
+            assert (parts["typed"] == "") or "anchored" in order or order == "product"
+            assert parts["is_suffix_first"] == order.startswith("spm")
+
+
+def parts_of(token_ids, scorer):
+    fim, decode = scorer.manifest.fim, scorer.tokenizer.decode
+    ids = list(token_ids)
+    hole, begin, end = (ids.index(i) for i in (fim.fim_hole, fim.fim_begin, fim.fim_end))
+    is_suffix_first = hole < begin
+    return {
+        "prefix": decode(ids[begin + 1 : end if is_suffix_first else hole]),
+        "suffix": decode(ids[hole + 1 : begin if is_suffix_first else end]),
+        "typed": decode(ids[end + 1 :]),
+        "is_suffix_first": is_suffix_first,
+    }
+
+
+def test_a_new_anchor_is_placed_once_too_much_was_typed(scorer):
+    encoder = LineEncoder(scorer.tokenizer)
+    narrow = PromptMaker(encoder, scorer.manifest.fim, TokenBudget(0, 800, 100, 40))
+    (case,) = cut_cases([TASKS[3]], Kind("any", 4, anywhere), 1, seed=1)
+
+    typed = parts_of(narrow.make(case, "product").token_ids, scorer)["typed"]
+    assert "\n" not in typed
+    assert typed != parts_of(narrow.make(case, "anchored").token_ids, scorer)["typed"]
+
+
+@pytest.mark.parametrize("forced", [b"", b"r", b" ret", "é".encode()])
+def test_what_may_come_next_has_probability_one(scorer, forced):
+    logits = np.random.default_rng(1).normal(0, 3, 320).astype(np.float32)
+    constraint = ForcedText(scorer._vocabulary, scorer.tokenizer, forced)
+    logprobs = scorer.log_probabilities(logits, constraint)
+    allowed = constraint.allowed_ids()
+    possible = np.flatnonzero(np.isfinite(logprobs))
+    fim = scorer.manifest.fim
+
+    assert np.exp(logprobs).sum() == pytest.approx(1)
+    assert not {fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end} & set(possible)
+    assert (fim.eos in possible) == (not forced)
+    if forced:
+        assert sorted(allowed) == list(possible)
+
+
+def prompt_of(scorer, text, healed=""):
+    fim = scorer.manifest.fim
+    ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end, *scorer.tokenizer.encode(text))
+    return Prompt(ids, healed)
+
+
+def test_all_ways_to_go_on_from_a_healed_text_have_probability_one(scorer):
+    """Over the whole tree of tokens until the healed bytes are there."""
+    healed, prompt = b"r\xc3", prompt_of(scorer, "x = ")
+    total = 0.0
+    paths = [((), 0.0)]
+    while paths:
+        path, logprob = paths.pop()
+        cache = scorer._runner.create_cache(64)
+        logits = scorer._runner.run(cache, [*prompt.token_ids, *path], CancellationToken())[-1]
+        constraint = ForcedText(scorer._vocabulary, scorer.tokenizer, healed)
+        for token_id in path:
+            constraint.advance(token_id)
+        logprobs = scorer.log_probabilities(logits, constraint)
+        for token_id in np.flatnonzero(np.isfinite(logprobs)):
+            longer = (*path, int(token_id))
+            if len(b"".join(map(scorer.tokenizer.token_bytes, longer))) >= len(healed):
+                total += math.exp(logprob + logprobs[token_id])
+            else:
+                paths.append((longer, logprob + logprobs[token_id]))
+
+    assert total == pytest.approx(1)
+
+
+def test_without_healed_text_the_score_is_the_plain_one(scorer):
+    remainder = "return radius"
+    ids = scorer.tokenizer.encode(remainder)
+    expected = 0.0
+    prompt = prompt_of(scorer, "x\n")
+    for i, token_id in enumerate(ids):
+        expected -= log_softmax_of_text(scorer, [*prompt.token_ids, *ids[:i]])[token_id]
+
+    assert scorer.score("a", prompt, remainder).nats == pytest.approx(expected, rel=1e-4)
+
+
+def log_softmax_of_text(scorer, token_ids):
+    cache = scorer._runner.create_cache(len(token_ids))
+    logits = scorer._runner.run(cache, token_ids, CancellationToken())[-1].astype(np.float64)
+    fim = scorer.manifest.fim
+    logits = logits[: scorer.manifest.num_generable_ids]
+    logits[[fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end]] = -np.inf
+    return logits - np.log(np.exp(logits).sum())
+
+
+def test_healed_bytes_cost_only_what_the_constraint_leaves_open(scorer):
+    prompt = prompt_of(scorer, "x\n", healed="re")
+    (first, *_) = scorer.tokenizer.encode("return")
+    logprobs = log_softmax_of_text(scorer, prompt.token_ids)
+    allowed = scorer._vocabulary.compatible(b"re")
+    cost = -(logprobs[first] - np.log(np.exp(logprobs[allowed]).sum()))
+    whole = scorer.score("a", prompt, "turn").nats
+    free = scorer.score("b", prompt_of(scorer, "x\n"), "return").nats
+
+    assert cost < -logprobs[first]
+    assert whole < free
+
+
+def check_is_exact(scorer, monkeypatch, written, remainder, *, healed="", expected):
+    """``written`` is what greedy decoding gives, healed text included; ``■`` is the end."""
+    taken = []
+
+    def decode(*_):
+        eos = scorer.manifest.fim.eos
+        for part in re.split("(■)", written):
+            for token_id in [eos] if part == "■" else scorer.tokenizer.encode(part):
+                taken.append(token_id)
+                yield SampledToken(token_id, 0.0)
+
+    monkeypatch.setattr(scoring, "decode", decode)
+    answer = scorer.score("a", prompt_of(scorer, "x\n", healed), remainder)
+
+    assert answer.is_exact == expected
+    return scorer.tokenizer.decode(taken)
+
+
+@pytest.mark.parametrize(
+    ("written", "remainder", "healed", "expected"),
+    [
+        ("return x■", "return x", "", True),
+        ("return x  ■", "return x", "", True),
+        ("return x\nreturn y■", "return x", "", True),
+        ("return x", "return x  ", "", True),
+        ("return x■", "turn x", "re", True),
+        ("return x■", "return x", "re", False),
+        ("return x.y■", "return x", "", False),
+        ("return■", "return x", "", False),
+        (" return x■", "return x", "", False),
+        ("\nreturn x■", "return x", "", False),
+        ("■return x", "return x", "", False),
+        ("naïve■", "naïve", "", True),
+        ("naive■", "naïve", "", False),
+    ],
+)
+def test_the_first_line_written_has_to_be_the_remainder(
+    scorer, monkeypatch, written, remainder, healed, expected
+):
+    check_is_exact(scorer, monkeypatch, written, remainder, healed=healed, expected=expected)
+
+
+def test_writing_is_given_up_once_the_line_is_another(scorer, monkeypatch):
+    taken = check_is_exact(scorer, monkeypatch, "rx" + "y" * 40, "return", expected=False)
+
+    assert len(taken) < 10
+
+
+def test_what_is_written_is_what_the_model_finds_likeliest(scorer):
+    prompt = prompt_of(scorer, "x\n", healed="re")
+    logprobs = log_softmax_of_text(scorer, prompt.token_ids)
+    allowed = scorer._vocabulary.compatible(b"re")
+    likeliest = int(allowed[logprobs[allowed].argmax()])
+    cache = scorer._runner.create_cache(128)
+    first = scorer._runner.run(cache, prompt.token_ids, CancellationToken())[-1]
+    tokens = []
+
+    class Noting(Sampler):
+        def sample(self, logits, allowed_ids=None):
+            tokens.append(super().sample(logits, allowed_ids).token_id)
+            return SampledToken(tokens[-1], 0.0)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(scoring, "Sampler", Noting)
+        scorer._writes(cache, first, "re", "turn")
+
+    assert tokens[0] == likeliest
+
+
+def outcome(problem, nats, baseline, *, is_exact=False):
+    answers = {"anchored": Answer(nats, is_exact), "psm": Answer(baseline, is_exact=False)}
+    return Outcome("any", problem, 10, answers)
+
+
+def test_a_comparison_is_of_sums_over_all_cases():
+    outcomes = [outcome("a", 9, 10, is_exact=True), outcome("b", 1, 10), outcome("a", 5, 10)]
+    found = compare(outcomes, "anchored", "psm", seed=1)
+
+    assert found == compare(outcomes, "anchored", "psm", seed=1)
+    assert found.nats_per_byte.value == pytest.approx(-0.5)
+    assert found.relative_nats.value == pytest.approx(-0.5)
+    assert found.exact_match.value == pytest.approx(1 / 3)
+    assert found.relative_nats.low == pytest.approx(-0.9)
+    assert found.relative_nats.high == pytest.approx(-0.3)
+
+
+def test_the_bounds_are_those_of_the_mean_of_many_problems():
+    generator = np.random.default_rng(5)
+    differences = generator.normal(1.0, 2.0, 400)
+    outcomes = [outcome(str(i), 100 + d, 100) for i, d in enumerate(differences)]
+    found = compare(outcomes, "anchored", "psm", seed=1).nats_per_byte
+    error = 1.96 * differences.std() / math.sqrt(400) / 10
+
+    assert found.value == pytest.approx(differences.mean() / 10)
+    assert found.low == pytest.approx(found.value - error, abs=error / 10)
+    assert found.high == pytest.approx(found.value + error, abs=error / 10)
+
+
+def test_cases_of_one_problem_are_drawn_together():
+    single = [outcome(str(i), 90 + i % 2 * 20, 100) for i in range(50)]
+    tripled = [entry for entry in single for _ in range(3)]
+
+    one, other = (compare(found, "anchored", "psm", 1) for found in (single, tripled))
+    assert one.relative_nats.low == pytest.approx(other.relative_nats.low)
+    assert one.relative_nats.low < one.relative_nats.value < one.relative_nats.high
+
+
+def test_the_command_reports_every_kind(tmp_path, tiny_folder):
+    data, out = tmp_path / "Some.jsonl.gz", tmp_path / "new" / "order.json"
+    lines = [json.dumps({name: getattr(t, name) for name in Task.__slots__}) for t in TASKS]
+    data.write_bytes(gzip.compress("\n".join(lines).encode()))
+    options = ["--json", str(out), "--model", str(tiny_folder), "--limit", "3"]
+    result = CliRunner().invoke(command.command, [str(data), *options], catch_exceptions=False)
+    report = json.loads(out.read_text(encoding="utf-8"))
+
+    assert result.exit_code == 0
+    assert [row["kind"] for row in report["rows"]] == [k.name for k in KINDS if k.lines_above < 16]
+    assert all(row["cases"] == 3 for row in report["rows"])
+    assert "anchored - psm" in result.output
+
+
+def test_an_interruption_keeps_the_cases_so_far(maker):
+    class Interrupted:
+        def score(self, sequence_id, prompt, remainder):
+            del sequence_id, prompt
+            if remainder == last.remainder:
+                raise KeyboardInterrupt
+            return Answer(1.0, is_exact=False)
+
+    cases = sorted(cut_cases(TASKS[:3], DISTANCES[0], 3, 1), key=lambda c: (c.problem, c.anchor))
+    last = cases[-1]
+
+    assert len(command.measure(cases, maker, Interrupted())) == 2
