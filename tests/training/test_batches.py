@@ -53,15 +53,18 @@ def test_batches_made_ahead_come_in_order(batch_maker):
 
 def test_targets_are_the_next_tokens_and_padding_costs_nothing(batch_maker, folder):
     batch = next(batch_maker.batches(Position(0, {}), 8))
-    learnt = batch.targets != IGNORED
+    drawn = {}
+    rows = [batch_maker._row(number, drawn) for number in range(8)]
 
-    assert batch.num_tokens == learnt.sum()
-    assert np.array_equal(
-        batch.targets[:, :-1][learnt[:, :-1]], batch.token_ids[:, 1:][learnt[:, :-1]]
-    )
-    for row in learnt:
-        assert row[: row.sum()].all()
-    assert (batch.token_ids[:, 0] == folder.manifest.fim.bos).all()
+    assert drawn == batch.position.drawn
+    assert batch.num_tokens == sum(len(row) - 1 for row in rows)
+    for row, token_ids, targets in zip(rows, batch.token_ids, batch.targets, strict=True):
+        learnt = len(row) - 1
+        assert row[0] == folder.manifest.fim.bos
+        assert token_ids[:learnt].tolist() == row[:-1]
+        assert targets[:learnt].tolist() == row[1:]
+        assert (targets[learnt:] == IGNORED).all()
+        assert (token_ids[learnt + 1 :] == folder.manifest.fim.eos).all()
 
 
 def test_every_piece_is_drawn_once_before_any_is_drawn_again(corpus):

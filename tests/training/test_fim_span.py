@@ -28,7 +28,9 @@ CALL = {
 def middles(choose, marked, *arguments):
     """Return every middle that is chosen from the mark in 300 draws."""
     text, offset = parse_cursor(marked)
-    chosen = (choose(text, offset, *arguments, Random(seed)) for seed in range(300))
+    chosen = [choose(text, offset, *arguments, Random(seed)) for seed in range(300)]
+
+    assert all(0 <= span.start <= span.end <= len(text) for span in chosen)
     return {text[span.start : span.end] for span in chosen}
 
 
@@ -40,6 +42,11 @@ def test_the_rest_of_a_line_starts_before_after_or_inside_its_text():
 
 def test_a_line_of_closers_only_is_passed_over():
     assert middles(spans.rest_of_line, "f(\n‸)\n\nxy\n") == {"xy", "y"}
+
+
+def test_after_the_last_code_there_is_nothing_to_fill_in():
+    assert middles(spans.rest_of_line, "f(\n)\n‸") == {""}
+    assert middles(spans.block, "f(\n)\n  ‸\n") == {""}
 
 
 def test_the_last_line_may_lack_its_end():

@@ -30,7 +30,7 @@ def rest_of_line(text: str, offset: int, random: Random) -> Span:
     start, end = _line_with_code(text, offset)
     indented = start + _indentation(text[start:end])
     chance = random.random()
-    if chance < 0.15:
+    if chance < 0.15 or indented >= end:
         return Span(start, end)
     if chance < 0.35:
         return Span(indented, end)
@@ -85,7 +85,7 @@ def _line_with_code(text: str, offset: int) -> tuple[int, int]:
     start, end = line_start(text, offset), line_end(text, offset)
     while is_closing_tail(text[start:end]) and end < len(text):
         start, end = end + 1, line_end(text, end + 1)
-    return start, max(end, start + 1)
+    return start, end
 
 
 def _indentation(line: str) -> int:
