@@ -95,7 +95,7 @@ def _describe(
             f"{tokenizer.path} uses ids up to {known - 1}, but config.json sets vocab_size to "
             f"{model.vocab_size}. The two files do not belong together."
         )
-    num_generable_ids = labels.num_generable_ids or known
+    num_generable_ids = known if labels.num_generable_ids is None else labels.num_generable_ids
     if not 1 <= num_generable_ids <= model.vocab_size:
         raise ConfigError(
             f"{num_generable_ids} ids cannot be generated from a vocabulary of {model.vocab_size}."

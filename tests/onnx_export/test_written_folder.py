@@ -185,6 +185,12 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path):
         export_quietly(hf_dir, tmp_path / "out")
 
 
+@pytest.mark.parametrize("number", [0, 321])
+def test_more_generable_ids_than_there_are_are_refused(tiny_hf, tmp_path, number):
+    with pytest.raises(ConfigError, match=f"{number} ids cannot be generated from a vocabulary"):
+        export_quietly(tiny_hf, tmp_path / "out", labels=Labels(num_generable_ids=number))
+
+
 def test_the_embedded_model_is_what_its_manifest_says():
     folder = ModelFolder.read(REPOSITORY / "coder_lsp" / "models" / "mini")
     folder.verify_files()
