@@ -75,10 +75,11 @@ def _note(anchor: Anchor | None) -> bytes:
 
 
 def _parse_anchor(note: bytes, encoder: LineEncoder) -> Anchor | None:
-    """Return the anchor that ``_note`` wrote; its checksum was right, so it is as it was."""
-    if not note:
+    """Return the anchor that ``_note`` wrote, None where it wrote none or is of another version."""
+    try:
+        start, offset, prefix, suffix, is_suffix_whole = json.loads(note)
+    except ValueError:
         return None
-    start, offset, prefix, suffix, is_suffix_whole = json.loads(note)
     return Anchor(
         start=start,
         offset=offset,

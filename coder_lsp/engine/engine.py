@@ -188,7 +188,7 @@ class Engine:
             return False
         # A sequence is written as a whole: not anew for each line that is typed.
         least = max(MIN_SAVED_TOKENS, cache.offset // 4)
-        if self._store.num_unsaved(document, cache) < least:
+        if not self._store.is_news(document, cache, least):
             return False
         return self._store.save(document, cache, note, cancellation)
 
@@ -198,7 +198,7 @@ class Engine:
         self.forget(sequence_id)
         if self._store is None or cache is None:
             return
-        if self._store.num_unsaved(document, cache) >= MIN_RESTORED_TOKENS:
+        if self._store.is_news(document, cache, MIN_RESTORED_TOKENS):
             self._store.save_later(document, cache, note)
 
     def close(self) -> None:

@@ -104,10 +104,16 @@ class SequenceStore:
         except OSError:
             return None
 
-    def num_unsaved(self, document: str, cache: KVCache) -> int:
-        """Return how many tokens of a cache do not lie on disk."""
+    def is_news(self, document: str, cache: KVCache, least: int) -> bool:
+        """Whether ``least`` tokens of a cache do not lie on disk.
+
+        One much shorter than what lies there is none: it was begun and left, or has a small window.
+        """
         head = self.head(document)
-        return cache.offset - (0 if head is None else num_shared(head.token_ids, cache.token_ids))
+        if head is None:
+            return cache.offset >= least
+        num_unsaved = cache.offset - num_shared(head.token_ids, cache.token_ids)
+        return num_unsaved >= least and cache.offset * 2 >= len(head.token_ids)
 
     def save(
         self, document: str, cache: KVCache, note: bytes, cancellation: CancellationToken

@@ -80,6 +80,16 @@ def test_after_typing_the_anchor_comes_back_with_its_rows(start):
     check_restored(start(), typed)
 
 
+@pytest.mark.parametrize("note", [b"", b"no JSON", b"[1, 2]", b"\xff"])
+def test_the_note_of_another_version_is_passed_over(start, note):
+    first = start()
+    says, _ = complete(first)
+    first._engine.retire("file:///a.py#0", "file:///a.py", note)
+    first._engine.close()
+
+    check_restored(start(), says=says)
+
+
 def test_an_edit_while_the_server_was_away_costs_what_it_changed(start):
     first = start()
     complete(first)

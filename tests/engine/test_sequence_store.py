@@ -111,8 +111,27 @@ def test_the_note_and_the_tokens_come_without_the_rows(new_store, save, cache):
     head = new_store().head(DOCUMENT)
 
     assert (head.token_ids, head.note) == (TOKEN_IDS, b"anything")
-    assert new_store().num_unsaved(DOCUMENT, cache) == 0
-    assert new_store().num_unsaved("file:///b.py", cache) == len(TOKEN_IDS)
+
+
+@pytest.mark.parametrize(
+    ("token_ids", "least", "expected"),
+    [
+        (TOKEN_IDS, 1, False),
+        ([*TOKEN_IDS, 1, 2], 2, True),
+        ([*TOKEN_IDS, 1, 2], 3, False),
+        ([0] * len(TOKEN_IDS), len(TOKEN_IDS), True),
+        ([0] * (len(TOKEN_IDS) // 2 - 1), 16, False),
+    ],
+    ids=["the same", "longer", "hardly longer", "another", "another much shorter one"],
+)
+def test_what_is_news_to_the_disk(
+    new_store, save, cache, runner, model, token_ids, least, expected
+):
+    other = random_cache(runner, model.manifest.cache, token_ids)
+    assert new_store().is_news(DOCUMENT, other, least)
+
+    save(cache)
+    assert new_store().is_news(DOCUMENT, other, least) is expected
 
 
 def flip(offset):
