@@ -90,7 +90,7 @@ class _State:
         self._texts: dict[str, str] = {}
         self._cursors: dict[str, int] = {}
         self._path = document.path
-        self._num_events = 0
+        self._number = 0  # of the event under way, from one
 
     def open(self, document: TraceDocument, cursor: int, pause_ms: float) -> Keystroke:
         self._documents[document.path] = document
@@ -101,22 +101,25 @@ class _State:
 
     def apply(self, group: Sequence[TraceEvent], following: TraceEvent | None) -> Keystroke:
         first = group[0]
+        self._number += 1
         pause_ms = 0.0 if following is None else following.t_ms - first.t_ms
         if first.kind == "open":
-            self._num_events += len(group)
             self._require(0 <= first.offset <= len(first.text), first, "is outside its text")
             return self.open(opened_document(first), first.offset, pause_ms)
         is_elsewhere = first.path != self._path
         self._require(first.path in self._texts, first, "is in a document that is not open")
         text, cursor = self._texts[first.path], self._cursors[first.path]
         is_typing = not is_elsewhere and _is_typing(group, text, cursor)
-        edits = tuple(edit for event in group if (edit := self._edit(event)) is not None)
+        edits = [self._edit(first)]
+        for event in group[1:]:
+            self._number += 1
+            edits.append(self._edit(event))
         self._path = first.path
         self._cursors[first.path] = _cursor_after(group, following)
         return Keystroke(
             first.kind,
             self._documents[first.path],
-            edits,
+            tuple(edit for edit in edits if edit is not None),
             self._texts[first.path],
             self._cursors[first.path],
             pause_ms,
@@ -125,7 +128,6 @@ class _State:
 
     def _edit(self, event: TraceEvent) -> Edit | None:
         """Apply one event to its document; return what it changes, None for a move."""
-        self._num_events += 1
         text = self._texts[event.path]
         self._require(
             0 <= event.offset <= len(text), event, f"is outside its {len(text)} characters"
@@ -147,7 +149,7 @@ class _State:
     def _require(self, condition: bool, event: TraceEvent, problem: str) -> None:  # noqa: FBT001
         if not condition:
             raise TraceError(
-                f"{self._name}, event {self._num_events}: the {event.kind} at offset "
+                f"{self._name}, event {self._number}: the {event.kind} at offset "
                 f"{event.offset} of {event.path} {problem}. The trace does not fit its documents."
             )
 
