@@ -135,7 +135,7 @@ def test_a_new_anchor_is_placed_once_too_much_was_typed(scorer):
     assert typed != parts_of(narrow.make(case, "anchored").token_ids, scorer)["typed"]
 
 
-@pytest.mark.parametrize("forced", [b"", b"r", b" ret", "é".encode()])
+@pytest.mark.parametrize("forced", [b"", b"r", b" ret", b"<", "é".encode()])
 def test_what_may_come_next_has_probability_one(scorer, forced):
     logits = np.random.default_rng(1).normal(0, 3, 320).astype(np.float32)
     constraint = ForcedText(scorer._vocabulary, scorer.tokenizer, forced)
@@ -147,8 +147,7 @@ def test_what_may_come_next_has_probability_one(scorer, forced):
     assert np.exp(logprobs).sum() == pytest.approx(1)
     assert not {fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end} & set(possible)
     assert (fim.eos in possible) == (not forced)
-    if forced:
-        assert sorted(allowed) == list(possible)
+    assert allowed is None or sorted(allowed) == list(possible)
 
 
 def prompt_of(scorer, text, healed=""):
@@ -261,25 +260,27 @@ def test_writing_is_given_up_once_the_line_is_another(scorer, monkeypatch):
     assert len(taken) < 10
 
 
-def test_what_is_written_is_what_the_model_finds_likeliest(scorer):
-    prompt = prompt_of(scorer, "x\n", healed="re")
-    logprobs = log_softmax_of_text(scorer, prompt.token_ids)
-    allowed = scorer._vocabulary.compatible(b"re")
-    likeliest = int(allowed[logprobs[allowed].argmax()])
-    cache = scorer._runner.create_cache(128)
-    first = scorer._runner.run(cache, prompt.token_ids, CancellationToken())[-1]
-    tokens = []
+def test_what_is_written_is_what_the_model_finds_likeliest(scorer, monkeypatch):
+    """Also after the gold remainder has been read through the same cache."""
+    written = []
 
     class Noting(Sampler):
         def sample(self, logits, allowed_ids=None):
-            tokens.append(super().sample(logits, allowed_ids).token_id)
-            return SampledToken(tokens[-1], 0.0)
+            token = super().sample(logits, allowed_ids)
+            written.append(token.token_id)
+            return token
 
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(scoring, "Sampler", Noting)
-        scorer._writes(cache, first, "re", "turn")
+    monkeypatch.setattr(scoring, "Sampler", Noting)
+    monkeypatch.setattr(scoring, "_may_become", lambda *_: len(written) < 8)
+    prompt = prompt_of(scorer, "x\n")
+    scorer.score("a", prompt, "return radius")
+    expected = []
+    for _ in written:
+        logprobs = log_softmax_of_text(scorer, [*prompt.token_ids, *expected])
+        expected.append(int(logprobs.argmax()))
 
-    assert tokens[0] == likeliest
+    assert len(written) == 8
+    assert written == expected
 
 
 def outcome(problem, nats, baseline, *, is_exact=False):
