@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from bench.infilling_tasks import Task
 from coder_lsp.document import DocumentSnapshot, line_start
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
+
+CursorPlace = Literal["in indentation", "before a word", "inside a word", "elsewhere"]
+CURSOR_PLACES: tuple[CursorPlace, ...] = get_args(CursorPlace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,16 @@ class Case:
     anchor: int
     cursor: int
     end: int
+
+    @property
+    def cursor_place(self) -> CursorPlace:
+        """Where in its line the cursor stands."""
+        before, after = self.document(self.cursor).line_prefix, self.remainder[:1]
+        if not before.strip():
+            return "in indentation"
+        if not _is_of_word(after):
+            return "elsewhere"
+        return "inside a word" if _is_of_word(before[-1]) else "before a word"
 
     @property
     def remainder(self) -> str:
@@ -75,6 +89,10 @@ HEALING = (
     Kind("inside identifiers", 0, inside_identifiers),
     Kind("after indents", 0, after_indent),
 )
+
+
+def _is_of_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def cut_cases(tasks: Sequence[Task], kind: Kind, number: int, seed: int) -> list[Case]:

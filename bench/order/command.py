@@ -81,8 +81,9 @@ def measure(cases: Sequence[Case], maker: PromptMaker, scorer: Scorer) -> list[O
         for case in track(order, description="Scoring"):
             orders = HEALING_ORDERS if case.kind in _HEALING_KINDS else DISTANCE_ORDERS
             answers = dict(_answers(case, orders, maker, scorer))
-            num_bytes = len(case.remainder.encode())
-            outcomes.append(Outcome(case.kind, case.problem, num_bytes, answers))
+            size = len(case.remainder.encode())
+            outcome = Outcome(case.kind, case.problem, case.cursor_place, size, answers)
+            outcomes.append(outcome)
     except KeyboardInterrupt:
         click.echo("Interrupted: the figures are those of the cases so far.", err=True)
     return outcomes

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bench.order.cases import CursorPlace
 from bench.order.prompts import Order
 from bench.order.scoring import Answer
 
@@ -25,6 +26,7 @@ class Outcome:
 
     kind: str
     problem: str
+    cursor_place: CursorPlace
     num_bytes: int
     answers: Mapping[Order, Answer]
 

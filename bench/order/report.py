@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 from rich.table import Table
 
-from bench.order.cases import DISTANCES, HEALING
+from bench.order.cases import CURSOR_PLACES, DISTANCES, HEALING
 from bench.order.comparison import Comparison, Difference, Outcome, compare
 from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, Order
 
@@ -37,10 +37,11 @@ class OrderFigures:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """All figures of a kind of case; ``meets_bar`` is about its first comparison.
+    """All figures of some cases, of one kind or all with the cursor in one place.
 
-    For distances: at most 2 % more nats per byte than PSM at the 95 % bound, and an exact match at
-    most 2 points lower. For healing: fewer nats per byte at the 95 % bound.
+    ``meets_bar`` is about the comparisons of ``anchored``. With PSM, healed or not: at most 2 % more
+    nats per byte at the 95 % bound, and an exact match at most 2 points lower. With itself not
+    healed: fewer nats per byte at the 95 % bound.
     """
 
     kind: str
@@ -52,15 +53,18 @@ class Row:
 
 
 def rows(outcomes: Sequence[Outcome], seed: int) -> Iterator[Row]:
-    """Yield a row for each kind that has cases."""
-    for kinds, orders, pairs in (
-        (DISTANCES, DISTANCE_ORDERS, _DISTANCE_PAIRS),
-        (HEALING, HEALING_ORDERS, _HEALING_PAIRS),
-    ):
-        for kind in kinds:
-            found = [outcome for outcome in outcomes if outcome.kind == kind.name]
-            if found:
-                yield _row(kind.name, found, orders, pairs, seed)
+    """Yield a row for each kind that has cases, and for each place of the cursor."""
+    names = {kind.name for kind in DISTANCES}
+    at_distance = [outcome for outcome in outcomes if outcome.kind in names]
+    for kind in DISTANCES:
+        found = [outcome for outcome in at_distance if outcome.kind == kind.name]
+        yield from _row(kind.name, found, DISTANCE_ORDERS, _DISTANCE_PAIRS, seed)
+    for place in CURSOR_PLACES:
+        found = [outcome for outcome in at_distance if outcome.cursor_place == place]
+        yield from _row(f"all, {place}", found, DISTANCE_ORDERS, _DISTANCE_PAIRS, seed)
+    for kind in HEALING:
+        found = [outcome for outcome in outcomes if outcome.kind == kind.name]
+        yield from _row(kind.name, found, HEALING_ORDERS, _HEALING_PAIRS, seed)
 
 
 def table(found: Sequence[Row]) -> Table:
@@ -93,15 +97,17 @@ def _row(
     orders: Sequence[Order],
     pairs: Sequence[tuple[Order, Order]],
     seed: int,
-) -> Row:
+) -> Iterator[Row]:
+    if not outcomes:
+        return
     comparisons = tuple(compare(outcomes, order, baseline, seed) for order, baseline in pairs)
-    return Row(
+    yield Row(
         kind=kind,
         cases=len(outcomes),
         problems=len({outcome.problem for outcome in outcomes}),
         orders=tuple(_figures(outcomes, order) for order in orders),
         comparisons=comparisons,
-        meets_bar=_meets_bar(comparisons[0]),
+        meets_bar=all(_meets_bar(one) for one in comparisons if one.order == "anchored"),
     )
 
 

@@ -9,9 +9,10 @@ from click.testing import CliRunner
 
 from bench.infilling_tasks import Task
 from bench.order import command, scoring
-from bench.order.cases import DISTANCES, HEALING, Kind, anywhere, cut_cases
+from bench.order.cases import DISTANCES, HEALING, Case, Kind, anywhere, cut_cases
 from bench.order.comparison import Outcome, compare
 from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, PromptMaker
+from bench.order.report import rows
 from bench.order.scoring import Answer, Scorer
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.forced_text import ForcedText
@@ -20,6 +21,7 @@ from coder_lsp.model_folder import ModelFolder
 from coder_lsp.prompt.build import Prompt
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget
+from tests.support.cursor import parse_cursor
 
 KINDS = [*DISTANCES, *HEALING]
 SOURCE = [
@@ -97,6 +99,24 @@ def test_every_task_is_cut_once_before_one_is_cut_twice():
 )
 def test_offsets_of_each_kind(kind, line, offsets):
     assert list(kind.offsets(line)) == offsets
+
+
+@pytest.mark.parametrize(
+    ("marked", "place"),
+    [
+        ("x\n‸    return a_b + 1\n", "in indentation"),
+        ("x\n    ‸return a_b + 1\n", "in indentation"),
+        ("x\n    re‸turn a_b + 1\n", "inside a word"),
+        ("x\n    return ‸a_b + 1\n", "before a word"),
+        ("x\n    return a‸_b + 1\n", "inside a word"),
+        ("x\n    return a_b‸ + 1\n", "elsewhere"),
+        ("x\n    return a_b ‸+ 1\n", "elsewhere"),
+    ],
+)
+def test_the_place_of_the_cursor_in_its_line(marked, place):
+    text, cursor = parse_cursor(marked)
+
+    assert Case("any", "a", text, 0, cursor, len(text) - 1).cursor_place == place
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -285,7 +305,7 @@ def test_what_is_written_is_what_the_model_finds_likeliest(scorer, monkeypatch):
 
 def outcome(problem, nats, baseline, *, is_exact=False):
     answers = {"anchored": Answer(nats, is_exact), "psm": Answer(baseline, is_exact=False)}
-    return Outcome("any", problem, 10, answers)
+    return Outcome("any", problem, "elsewhere", 10, answers)
 
 
 def test_a_comparison_is_of_sums_over_all_cases():
@@ -330,8 +350,10 @@ def test_the_command_reports_every_kind(tmp_path, tiny_folder):
     report = json.loads(out.read_text(encoding="utf-8"))
 
     assert result.exit_code == 0
-    assert [row["kind"] for row in report["rows"]] == [k.name for k in KINDS if k.lines_above < 16]
-    assert all(row["cases"] == 3 for row in report["rows"])
+    cases = {row["kind"]: row["cases"] for row in report["rows"]}
+    places = [cases.pop(name) for name in list(cases) if name.startswith("all, ")]
+    assert cases == {kind.name: 3 for kind in KINDS if kind.lines_above < 16}
+    assert sum(places) == 9
     assert "anchored - psm" in result.output
 
 
@@ -347,3 +369,33 @@ def test_an_interruption_keeps_the_cases_so_far(maker):
     last = cases[-1]
 
     assert len(command.measure(cases, maker, Interrupted())) == 2
+
+
+@pytest.mark.parametrize(
+    ("nats", "psm", "psm_healed", "is_exact", "meets_bar"),
+    [
+        (10.0, 10.0, 10.0, True, True),
+        (10.1, 10.0, 10.0, True, True),
+        (10.3, 10.0, 11.0, True, False),
+        (10.3, 11.0, 10.0, True, False),
+        (9.0, 10.0, 10.0, False, False),
+    ],
+)
+def test_the_bar_of_a_distance(nats, psm, psm_healed, is_exact, meets_bar):
+    answers = {order: Answer(psm, is_exact=True) for order in DISTANCE_ORDERS}
+    answers |= {"psm_healed": Answer(psm_healed, is_exact=False)}
+    answers |= {"anchored": Answer(nats, is_exact)}
+    outcomes = [Outcome("anchor 4 above", str(i), "elsewhere", 10, answers) for i in range(9)]
+    found = list(rows(outcomes, seed=1))
+
+    assert [row.kind for row in found] == ["anchor 4 above", "all, elsewhere"]
+    assert [row.meets_bar for row in found] == [meets_bar] * 2
+
+
+@pytest.mark.parametrize(("healed", "meets_bar"), [(9.9, True), (10.0, False), (11.0, False)])
+def test_the_bar_of_healing(healed, meets_bar):
+    answers = {order: Answer(10.0, is_exact=False) for order in HEALING_ORDERS}
+    answers |= {"anchored": Answer(healed, is_exact=False)}
+    outcomes = [Outcome("after indents", str(i), "elsewhere", 10, answers) for i in range(9)]
+
+    assert [row.meets_bar for row in rows(outcomes, seed=1)] == [meets_bar]
