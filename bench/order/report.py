@@ -39,9 +39,9 @@ class OrderFigures:
 class Row:
     """All figures of some cases, of one kind or all with the cursor in one place.
 
-    ``meets_bar`` is about the comparisons of ``anchored``. With PSM, healed or not: at most 2 % more
-    nats per byte at the 95 % bound, and an exact match at most 2 points lower. With itself not
-    healed: fewer nats per byte at the 95 % bound.
+    ``meets_bar`` is about the comparisons of ``anchored``. With PSM, healed or not: at most 2 %
+    more nats per byte at the 95 % bound, and an exact match at most 2 points lower. With itself
+    not healed: fewer nats per byte at the 95 % bound.
     """
 
     kind: str
