@@ -19,7 +19,7 @@ from tests.support.cursor import parse_cursor
 URI = "file:///w/a.py"
 
 # Ends a test whose answer never comes; no test asserts a time.
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
 
 # A busy machine shall not let the deadline for an answer pass.
 _SETTINGS = {"timeBudgetMs": 60_000}
