@@ -62,13 +62,22 @@ async def _read_body(reader: asyncio.StreamReader) -> bytes | None:
     """Read one message's content; None at the end of the stream."""
     length: int | None = None
     with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-        while line := await reader.readline():
+        while line := await _read_line(reader):
             name, _, value = line.partition(b":")
             if name.strip().lower() == b"content-length" and value.strip().isdigit():
                 length = int(value)
             elif not line.strip() and length is not None:
                 return await reader.readexactly(length)
     return None
+
+
+async def _read_line(reader: asyncio.StreamReader) -> bytes:
+    """Read one header line; empty at the end of the stream."""
+    while True:
+        try:
+            return await reader.readline()
+        except ValueError:  # longer than any header: whoever sent it does not speak LSP
+            _log.warning("A header line of more than 64 KiB was skipped")
 
 
 def _pump(loop: asyncio.AbstractEventLoop, reader: asyncio.StreamReader) -> None:

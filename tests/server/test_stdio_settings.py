@@ -88,6 +88,7 @@ def test_the_log_never_quotes_the_user(tmp_path: Path) -> None:
     bodies = [json.dumps({"jsonrpc": "2.0", **message}).encode() for message in messages]
     bodies.append(b'{"secret"')
     sent = b"".join(b"content-length:%d\r\n\r\n%b" % (len(body), body) for body in bodies)
+    sent = b"secret" * 100_000 + b"\r\n\r\n" + sent
     command = [sys.executable, "-m", "coder_lsp", "serve", *write_script(tmp_path, ANSWER)]
 
     ended = subprocess.run(command, input=sent, capture_output=True, timeout=60, check=False)
