@@ -23,6 +23,7 @@ from bench.decoding.speed import (
     NUM_NEW_TOKENS,
     Clock,
     Run,
+    Until,
     compute_speed_up,
     measure_costs,
     measure_runs,
@@ -30,7 +31,7 @@ from bench.decoding.speed import (
 )
 from bench.errors import BenchError
 from coder_lsp.backends.local import embedded_model_path
-from coder_lsp.engine.drafter import Drafter, LookupMode
+from coder_lsp.engine.drafter import LookupMode
 from coder_lsp.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.errors import ExportError
@@ -78,14 +79,16 @@ def command(
     """Measure decoding ahead; exit status 1 if it changes what a float32 model writes."""
     equality = _equality(hf_dir, prompts) if prompts else None
     decoder = Decoder(ModelFolder.read(model or embedded_model_path()), _CAPACITY)
-    runs = {kind: measure_runs(decoder, kind, num_places, lookup) for kind in KINDS}
+    places_of: list[tuple[str, Until]] = [(k, u) for u in ("limit", "line end") for k in KINDS]
+    runs = {key: measure_runs(decoder, *key, num_places, lookup) for key in places_of}
+    runs = {key: found for key, found in runs.items() if found}
     document = {
         "model": decoder.manifest.name,
         "precision": decoder.manifest.precision,
         "lookup": lookup,
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "equality": None if equality is None else asdict(equality),
-        "speed": [summarise(kind, found) for kind, found in runs.items() if found],
+        "speed": [summarise(*key, found) for key, found in runs.items()],
         "costs": list(_costs(decoder, runs, lookup, rounds, cuts)),
     }
     json_path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +107,7 @@ def _equality(hf_dir: Path, num_prompts: int) -> Equality:
 
 def _costs(
     decoder: Decoder,
-    runs: Mapping[str, Sequence[Run]],
+    runs: Mapping[tuple[str, Until], Sequence[Run]],
     lookup: LookupMode,
     rounds: int,
     cuts: Sequence[Path],
@@ -124,12 +127,11 @@ def _costs(
 def _cost_entry(
     measured_on: Decoder,
     costs: Mapping[Clock, Mapping[int, float]],
-    runs: Mapping[str, Sequence[Run]],
+    runs: Mapping[tuple[str, Until], Sequence[Run]],
     lookup: LookupMode,
     written_by: Decoder,
 ) -> dict[str, object]:
     manifest = measured_on.manifest
-    fim, end_ids = written_by.manifest.fim, written_by.end_ids
 
     def entry(clock: Clock) -> dict[str, object]:
         single = costs[clock][1]
@@ -137,9 +139,10 @@ def _cost_entry(
             "single_ms": round(single * 1e3, 3),
             "relative_cost": {str(w): round(cost / single, 3) for w, cost in costs[clock].items()},
             "computed_speed_up": {
-                kind: compute_speed_up(costs[clock], found, Drafter(fim, end_ids, lookup))
-                for kind, found in runs.items()
-                if found
+                f"{kind}, until {until}": compute_speed_up(
+                    costs[clock], found, written_by.create_drafter(lookup)
+                )
+                for (kind, until), found in runs.items()
             },
         }
 

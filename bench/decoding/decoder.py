@@ -4,13 +4,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.decode import decode, prefill
-from coder_lsp.engine.drafter import Drafts
+from coder_lsp.engine.drafter import Drafter, Drafts, LookupMode
 from coder_lsp.engine.forced_text import ForcedText, Vocabulary
 from coder_lsp.engine.kv_cache import KVCache
 from coder_lsp.engine.model_runner import ModelRunner
@@ -81,12 +82,23 @@ class Decoder:
         self._runner = CountingRunner(folder, choose_num_threads(0))
         self._cache = self._runner.create_cache(capacity)
         fim = self.manifest.fim
-        self.end_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end, fim.eos)
+        self._end_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end, fim.eos)
+        vocabulary = Vocabulary(self.tokenizer, range(self.manifest.num_generable_ids))
+        self._newline_ids = vocabulary.containing(b"\n")
+
+    def create_drafter(self, mode: LookupMode) -> Drafter:
+        """Return a drafter that knows nothing yet."""
+        return Drafter(self.manifest.fim, self._end_ids, self._newline_ids, mode)
 
     def continue_prompt(
-        self, prompt_ids: Sequence[int], drafts: Drafts, num_tokens: int
+        self,
+        prompt_ids: Sequence[int],
+        drafts: Drafts,
+        num_tokens: int,
+        until: Literal["limit", "line end"] = "limit",
     ) -> Continuation:
-        """Generate up to ``num_tokens`` tokens; EOS, if it comes, is the last."""
+        """Generate up to ``num_tokens`` tokens; EOS or the token ``until`` which is the last."""
+        last_ids = {self.manifest.fim.eos} | (self._newline_ids if until == "line end" else set())
         logits = self._read(prompt_ids)
         tokens = decode(
             self._runner,
@@ -101,11 +113,8 @@ class Decoder:
         self._runner.widths.clear()
         found = [next(tokens)]
         started = Seconds.now()
-        if found[0].token_id != self.manifest.fim.eos:
-            for token in tokens:
-                found.append(token)
-                if token.token_id == self.manifest.fim.eos:
-                    break
+        while found[-1].token_id not in last_ids and len(found) < num_tokens:
+            found.append(next(tokens))
         seconds = Seconds.since(started)
         return Continuation(
             tuple(token.token_id for token in found),

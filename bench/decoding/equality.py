@@ -7,7 +7,6 @@ import numpy as np
 
 from bench.decoding.decoder import Continuation, Decoder
 from bench.source_prompts import source_texts
-from coder_lsp.engine.drafter import Drafter
 from coder_lsp.prompt.fim_template import arrange
 
 NUM_NEW_TOKENS = 48
@@ -43,7 +42,7 @@ def measure_equality(decoder: Decoder, num_prompts: int) -> Equality:
     with its own first completion in the memory, so that long drafts are accepted too.
     """
     equality = Equality(decoder.manifest.precision)
-    drafter = Drafter(decoder.manifest.fim, decoder.end_ids, "on")
+    drafter = decoder.create_drafter("on")
     for prompt in _prompts(decoder, num_prompts):
         expected, leads = decoder.continue_plainly(prompt, NUM_NEW_TOKENS)
         equality.prompts += 1

@@ -15,6 +15,7 @@ _FEWEST_TOKENS = 4
 
 
 Clock = Literal["wall", "cpu"]
+Until = Literal["limit", "line end"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,32 +31,36 @@ class Run:
         return _seconds_per_token(self.plain, clock) / _seconds_per_token(self.drafted, clock)
 
 
-def measure_runs(decoder: Decoder, kind: str, number: int, lookup: LookupMode) -> list[Run]:
+def measure_runs(
+    decoder: Decoder, kind: str, until: Until, number: int, lookup: LookupMode
+) -> list[Run]:
     """Complete the places of a kind; which way comes first alternates.
 
     One drafter for all: what it learns at one place helps at the next, as in an editor. Places
     where the model stops at once are left out.
     """
     fim = decoder.manifest.fim
-    drafter = Drafter(fim, decoder.end_ids, lookup)
+    drafter = decoder.create_drafter(lookup)
     runs = []
     for i, place in enumerate(places(kind, number, decoder.tokenizer, fim)):
         found = dict[bool, Continuation]()
         for is_drafted in (i % 2 == 0, i % 2 == 1):
             drafts = drafter.begin(place.prompt_ids) if is_drafted else NoDrafts()
-            found[is_drafted] = decoder.continue_prompt(place.prompt_ids, drafts, NUM_NEW_TOKENS)
+            prompt_ids = place.prompt_ids
+            found[is_drafted] = decoder.continue_prompt(prompt_ids, drafts, NUM_NEW_TOKENS, until)
         if min(len(found[True].token_ids), len(found[False].token_ids)) >= _FEWEST_TOKENS:
             runs.append(Run(place, found[False], found[True]))
     return runs
 
 
-def summarise(kind: str, runs: Sequence[Run]) -> dict[str, object]:
+def summarise(kind: str, until: Until, runs: Sequence[Run]) -> dict[str, object]:
     """Return a line of the table."""
     num_passes = sum(len(run.drafted.widths) for run in runs)
     num_drafted = sum(width - 1 for run in runs for width in run.drafted.widths)
     num_tokens = sum(len(run.drafted.token_ids) - 1 for run in runs)
     return {
         "kind": kind,
+        "until": until,
         "n": len(runs),
         "tokens": num_tokens,
         "speed_up": _summarise_speed_up(runs, "wall"),
@@ -113,7 +118,7 @@ def compute_speed_up(
 def _decode_on_paper(costs: Mapping[int, float], run: Run, drafter: Drafter) -> float:
     token_ids = run.plain.token_ids
     drafts = drafter.begin(run.place.prompt_ids)
-    drafts.add(token_ids[:1])
+    drafts.add(token_ids[0])
     seconds, position = 0.0, 1
     while position < len(token_ids):
         draft = drafts.propose(NUM_NEW_TOKENS - position - 1)
@@ -121,7 +126,8 @@ def _decode_on_paper(costs: Mapping[int, float], run: Run, drafter: Drafter) -> 
         drafts.record_pass(len(draft) + 1, cost)
         seconds += cost
         num_accepted = _num_accepted(draft, token_ids[position:])
-        drafts.add(token_ids[position : position + num_accepted + 1])
+        for token_id in token_ids[position : position + num_accepted + 1]:
+            drafts.add(token_id)
         position += num_accepted + 1
     return seconds
 

@@ -70,11 +70,11 @@ def decode(
     while True:
         tokens = _accept(rows, draft, sampler, forced)
         cache.trim(len(draft) + 1 - len(tokens))
-        drafts.add([token.token_id for token in tokens])
         num_wanted -= len(tokens)
-        yield tokens[0]
-        for token in tokens[1:]:
-            cancellation.raise_if_cancelled()
+        for i, token in enumerate(tokens):
+            if i > 0:  # what is computed already is not wanted any more either
+                cancellation.raise_if_cancelled()
+            drafts.add(token.token_id)
             yield token
         if num_wanted <= 0:
             return

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from statistics import median_low
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DraftSource = Literal["text", "memory"]
 """The prompt and what was generated after it, or earlier completions."""
+
+TokenPlace = Literal["line start", "inside", "line end"]
+"""Where in a line a token stands; a completion often ends with a line, or just after one."""
 
 DRAFT_LENGTHS = (1, 2, 3, 5, 7, 11, 15)
 """Few, so that the running time of each is known soon."""
@@ -27,17 +33,24 @@ class DraftPolicy:
     """Learns while it is used; starts from a coin's odds and the belief that width costs nothing.
 
     Acceptance is kept for each source and length of match, exponentially averaged; it is learnt
-    from drafts that were not verified too, since what came in their place is known. Costs are
-    running times measured on this machine with this model, relative to one token's.
+    from drafts that were not verified too, since what came in their place is known. A token that
+    is right is worth something only if whoever asks for tokens goes on until then: how often they
+    do is kept for each place in a line. Costs are running times measured on this machine with this
+    model, relative to one token's.
     """
 
     def __init__(self) -> None:
         self._acceptance: dict[tuple[DraftSource, int], _Average] = {}
+        self._wanted: dict[TokenPlace, _Average] = {
+            place: _Average() for place in ("line start", "inside", "line end")
+        }
         self._costs = PassCosts()
         self._num_refusals = 0
 
-    def choose_length(self, source: DraftSource, num_matching: int, max_length: int) -> int:
-        """Return how many tokens to draft after a match of ``num_matching``; 0 for none.
+    def choose_length(
+        self, source: DraftSource, num_matching: int, places: Sequence[TokenPlace]
+    ) -> int:
+        """Return how many of the tokens at ``places`` to verify, found by a match of that length.
 
         None before a pass over one token was timed: there is nothing to compare with.
         """
@@ -46,8 +59,10 @@ class DraftPolicy:
         max_cost = max(MAX_PASS_SECONDS / self._costs.single, MAX_SLOW_COST)
         best_length, best_gain = 0, MIN_GAIN
         num_expected, chance = 1.0, 1.0
-        for length in range(1, min(max_length, DRAFT_LENGTHS[-1]) + 1):
+        for length, place in enumerate(places, start=1):
+            # What is computed behind this token counts if it is right, and if more is wanted then.
             chance *= self._acceptance_of(source, num_matching + length - 1).mean
+            chance *= self._wanted[place].mean
             if chance < MIN_CHANCE:
                 break
             num_expected += chance
@@ -56,13 +71,17 @@ class DraftPolicy:
                 gain = num_expected / cost
                 if gain > best_gain and cost <= max_cost:
                     best_length, best_gain = length, gain
-        if best_length == 0 and max_length > 0:
+        if best_length == 0 and places:
             self._refuse()
         return best_length
 
     def record_outcome(self, source: DraftSource, num_matching: int, *, is_accepted: bool) -> None:
         """Take note whether the token after a match of ``num_matching`` was the model's."""
         self._acceptance_of(source, num_matching).add(is_accepted)
+
+    def record_wanted(self, place: TokenPlace, *, is_wanted: bool) -> None:
+        """Take note whether another token was asked for after one at ``place``."""
+        self._wanted[place].add(is_wanted)
 
     def record_pass(self, width: int, seconds: float) -> None:
         """Take note of the running time of a pass over ``width`` tokens."""

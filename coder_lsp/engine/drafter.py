@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from coder_lsp.engine.draft_policy import DRAFT_LENGTHS, DraftPolicy, DraftSource
+from coder_lsp.engine.draft_policy import DRAFT_LENGTHS, DraftPolicy, DraftSource, TokenPlace
 from coder_lsp.engine.lookup import MAX_MATCH, SEPARATOR, CompletionMemory, Match, NgramIndex
 from coder_lsp.engine.prefix_cache import num_shared
 
@@ -24,8 +24,8 @@ LookupMode = Literal["auto", "on", "off"]
 class Drafts(Protocol):
     """What decoding asks of whoever drafts for one generation."""
 
-    def add(self, token_ids: Sequence[int]) -> None:
-        """Take note of tokens that the model has generated."""
+    def add(self, token_id: int) -> None:
+        """Take note of a token that the model has generated, before anyone is given it."""
 
     def propose(self, max_length: int) -> Sequence[int]:
         """Return at most ``max_length`` tokens to verify; none where that would not save time."""
@@ -37,7 +37,7 @@ class Drafts(Protocol):
 class NoDrafts:
     """Decoding token by token."""
 
-    def add(self, token_ids: Sequence[int]) -> None:
+    def add(self, token_id: int) -> None:
         """Do nothing."""
 
     def propose(self, max_length: int) -> Sequence[int]:  # noqa: ARG002 (named by the protocol)
@@ -64,16 +64,27 @@ class Drafter:
     keystroke costs the tokens that it adds.
     """
 
-    def __init__(self, fim: FimTemplate, end_ids: Collection[int], mode: LookupMode) -> None:
-        """No draft reaches any of ``end_ids``: they are never generated, or end the text."""
+    def __init__(
+        self,
+        fim: FimTemplate,
+        end_ids: Collection[int],
+        newline_ids: Collection[int],
+        mode: LookupMode,
+    ) -> None:
+        """No draft reaches any of ``end_ids``: they are never generated, or end the text.
+
+        ``newline_ids``: tokens that end a line, after which a completion often ends too.
+        """
         self._fim = fim
         self._end_ids = frozenset(end_ids)
+        self._newline_ids = frozenset(newline_ids)
         self._mode = mode
         self._text = NgramIndex()
         self._num_generated = 0
         self._memory = CompletionMemory()
         self._policy = DraftPolicy()
         self._latest: Drafts = NoDrafts()
+        self._last_place: TokenPlace | None = None
 
     def begin(self, prompt_ids: Sequence[int]) -> Drafts:
         """Promise drafts after a prompt; one that is never asked for costs nothing."""
@@ -92,10 +103,13 @@ class Drafter:
         """Whether no other generation has begun since."""
         return self._latest is drafts
 
-    def add(self, token_ids: Sequence[int]) -> None:
-        """Put generated tokens after the text."""
-        self._text.append(token_ids)
-        self._num_generated += len(token_ids)
+    def add(self, token_id: int) -> None:
+        """Put a generated token after the text; the one before was not the last one wanted."""
+        if self._last_place is not None:
+            self._policy.record_wanted(self._last_place, is_wanted=True)
+        (self._last_place,) = self._places([token_id])
+        self._text.append([token_id])
+        self._num_generated += 1
 
     def find(self) -> _Found | None:
         """Return what followed the longest match with the end of the text."""
@@ -114,16 +128,19 @@ class Drafter:
         max_length = min(max_length, len(found.token_ids))
         if self._mode == "on":
             return max_length
-        return self._policy.choose_length(found.source, found.num_matching, max_length)
+        places = self._places(found.token_ids[:max_length])
+        return self._policy.choose_length(found.source, found.num_matching, places)
 
-    def record_outcome(self, found: _Found, token_ids: Sequence[int]) -> None:
-        """Compare what was found, verified or not, with what the model has generated."""
-        for i, (drafted, token_id) in enumerate(zip(found.token_ids, token_ids, strict=False)):
-            is_accepted = drafted == token_id
-            num_matching = found.num_matching + i
-            self._policy.record_outcome(found.source, num_matching, is_accepted=is_accepted)
-            if not is_accepted:
-                return
+    def compare(self, found: _Found, token_id: int) -> _Found | None:
+        """Learn from what the model generated in the place of what was found, verified or not.
+
+        Returns what was found for the token after that, if this one was right.
+        """
+        is_accepted = found.token_ids[0] == token_id
+        self._policy.record_outcome(found.source, found.num_matching, is_accepted=is_accepted)
+        if not is_accepted or len(found.token_ids) == 1:
+            return None
+        return _Found(found.source, found.num_matching + 1, found.token_ids[1:])
 
     def record_pass(self, width: int, seconds: float) -> None:
         """Take note of the running time of a pass over ``width`` tokens."""
@@ -131,10 +148,23 @@ class Drafter:
 
     def _remember(self) -> None:
         """Keep the completion before, with enough of what stands before it to be matched."""
+        if self._last_place is not None:
+            self._policy.record_wanted(self._last_place, is_wanted=False)
+            self._last_place = None
         if self._num_generated:
             first = max(len(self._text) - self._num_generated - MAX_MATCH, 0)
             self._memory.add(self._text.token_ids[first:])
             self._num_generated = 0
+
+    def _places(self, token_ids: Sequence[int]) -> list[TokenPlace]:
+        """Return where in a line each of the tokens after the text's end stands."""
+        places: list[TokenPlace] = []
+        is_first = bool(self._text.token_ids) and self._text.token_ids[-1] in self._newline_ids
+        for token_id in token_ids:
+            is_last = token_id in self._newline_ids
+            places.append("line end" if is_last else "line start" if is_first else "inside")
+            is_first = is_last
+        return places
 
 
 class _GenerationDrafts:
@@ -147,22 +177,22 @@ class _GenerationDrafts:
         self._unread: list[int] = []
         self._found: _Found | None = None
 
-    def add(self, token_ids: Sequence[int]) -> None:
-        """Take note of tokens that the model has generated."""
+    def add(self, token_id: int) -> None:
+        """Take note of a token that the model has generated."""
         if not self._is_started:
-            self._unread += token_ids
+            self._unread.append(token_id)
         elif self._drafter.is_latest(self):
             if self._found is not None:
-                self._drafter.record_outcome(self._found, token_ids)
-                self._found = None
-            self._drafter.add(token_ids)
+                self._found = self._drafter.compare(self._found, token_id)
+            self._drafter.add(token_id)
 
     def propose(self, max_length: int) -> Sequence[int]:
         """Return at most ``max_length`` tokens to verify."""
         if not self._is_started:
             self._is_started = True
             self._drafter.start(self, self._prompt_ids)
-            self._drafter.add(self._unread)
+            for token_id in self._unread:
+                self._drafter.add(token_id)
         if not self._drafter.is_latest(self) or max_length <= 0:
             return ()
         self._found = self._drafter.find()

@@ -78,9 +78,10 @@ class Engine:
         # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
         self._template_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end)
         never_text = {*self._template_ids, fim.eos}
-        self._drafter = Drafter(fim, never_text, options.lookup)
         text_ids = (i for i in range(folder.manifest.num_generable_ids) if i not in never_text)
         self._vocabulary = Vocabulary(self._tokenizer, text_ids)
+        newline_ids = self._vocabulary.containing(b"\n")
+        self._drafter = Drafter(fim, never_text, newline_ids, options.lookup)
         self._measure_pace()
 
     @property

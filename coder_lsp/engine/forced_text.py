@@ -24,6 +24,11 @@ class Vocabulary:
         self._texts = [text for text, _ in entries]
         self._ids = np.array([i for _, i in entries], np.int64)
 
+    def containing(self, text: bytes) -> frozenset[int]:
+        """Return the tokens that contain ``text``."""
+        pairs = zip(self._texts, self._ids, strict=True)
+        return frozenset(int(token_id) for token, token_id in pairs if text in token)
+
     def compatible(self, forced: bytes) -> npt.NDArray[np.int64]:
         """Return the tokens that begin with ``forced``, and those that ``forced`` begins with."""
         first = bisect_left(self._texts, forced)

@@ -23,7 +23,7 @@ def run_of(prompt_ids, token_ids, widths=None):
 
 
 def check_computed(prompt_ids, token_ids, costs, expected):
-    drafter = Drafter(FIM, (0, 1, 2, 3, 4), "on")
+    drafter = Drafter(FIM, (0, 1, 2, 3, 4), (), "on")
     found = compute_speed_up(costs, [run_of(prompt_ids, token_ids)], drafter)
 
     assert found == {"median": expected, "overall": expected}
@@ -55,10 +55,11 @@ def test_wide_passes_that_cost_as_much_as_their_tokens_save_nothing():
 
 
 def test_a_line_of_the_table():
-    line = summarise("table", [run_of([1], range(10, 20), widths=(4, 4, 4))])
+    line = summarise("table", "limit", [run_of([1], range(10, 20), widths=(4, 4, 4))])
 
     assert line == {
         "kind": "table",
+        "until": "limit",
         "n": 1,
         "tokens": 9,
         "speed_up": {"median": 2.0, "overall": 2.0},
@@ -120,3 +121,16 @@ def test_plain_decoding_and_the_plainest_agree(decoder):
     assert found.token_ids == expected.token_ids
     assert found.logprobs == pytest.approx(expected.logprobs, abs=1e-4)
     assert found.widths == (1,) * 7
+
+
+def test_a_line_ends_with_its_newline(folder, tokenizer):
+    mini = Decoder(folder, 1024)
+    (newline,) = tokenizer.encode("\n")
+    for place in places("new code", 10, tokenizer, folder.manifest.fim):
+        whole = mini.continue_prompt(place.prompt_ids, NoDrafts(), 48).token_ids
+        if newline in whole[1:-1]:
+            break
+    found = mini.continue_prompt(place.prompt_ids, NoDrafts(), 48, until="line end").token_ids
+
+    assert newline in whole[1:-1]
+    assert found == whole[: whole.index(newline) + 1]

@@ -51,8 +51,8 @@ class ScriptedDrafts:
         self._continuation, self._lengths, self._spoilt = continuation, list(lengths), set(spoilt)
         self.added = []
 
-    def add(self, token_ids):
-        self.added += token_ids
+    def add(self, token_id):
+        self.added.append(token_id)
 
     def propose(self, max_length):
         length = min(self._lengths.pop(0) if self._lengths else 0, max_length)

@@ -7,10 +7,16 @@ from coder_lsp.model_folder import FimTemplate
 BOS, EOS, BEGIN, HOLE, END = range(5)
 FIM = FimTemplate("psm", BOS, EOS, BEGIN, HOLE, END, "before_fim_begin")
 END_IDS = (BOS, EOS, BEGIN, HOLE, END)
+NEWLINE = 5
 
 
 def drafter(mode="on"):
-    return Drafter(FIM, END_IDS, mode)
+    return Drafter(FIM, END_IDS, [NEWLINE], mode)
+
+
+def add(drafts, *token_ids):
+    for token_id in token_ids:
+        drafts.add(token_id)
 
 
 def fim(prefix, suffix, typed=()):
@@ -19,7 +25,7 @@ def fim(prefix, suffix, typed=()):
 
 def check_proposed(prompt, generated, expected, max_length=3, drafter=drafter):
     drafts = (drafter() if callable(drafter) else drafter).begin(prompt)
-    drafts.add(generated)
+    add(drafts, *generated)
 
     assert list(drafts.propose(max_length)) == expected
 
@@ -73,7 +79,7 @@ def complete(drafter, prompt, generated):
     """One generation from start to end, token by token."""
     drafts = drafter.begin(prompt)
     for token_id in generated:
-        drafts.add([token_id])
+        drafts.add(token_id)
         drafts.propose(5)
 
 
@@ -103,15 +109,15 @@ def test_a_longer_match_in_an_earlier_completion_wins():
 def test_a_generation_that_went_on_while_another_began_gets_no_more_drafts():
     one = drafter()
     first, second = one.begin(fim([10, 11, 12], [])), one.begin(fim([10, 11, 13], []))
-    first.add([10, 11])
+    add(first, 10, 11)
     assert first.propose(1) == [12]
 
-    second.add([10, 11])
+    add(second, 10, 11)
     assert second.propose(1) == [13]
 
-    first.add([12])
+    first.add(12)
     assert list(first.propose(1)) == []
-    second.add([13])
+    second.add(13)
     assert second.propose(1) == [10]
 
 
@@ -127,6 +133,21 @@ def test_a_keystroke_reads_only_what_it_adds(monkeypatch):
     assert read == [61, 62]
 
 
+def test_what_was_found_is_compared_token_by_token_verified_or_not(monkeypatch):
+    one, outcomes = drafter(), []
+    monkeypatch.setattr(
+        one._policy,
+        "record_outcome",
+        lambda source, num_matching, is_accepted: outcomes.append((num_matching, is_accepted)),
+    )
+    drafts = one.begin(fim([10, 11, 12, 13, 14], []))
+    add(drafts, 10, 11)
+    drafts.propose(1)
+    add(drafts, 12, 13, 99, 15)
+
+    assert outcomes == [(2, True), (3, True), (4, False)]
+
+
 def test_drafts_that_cost_more_than_they_save_are_given_up():
     one = drafter("auto")
     drafts = one.begin(fim([10, 11, 12, 13] * 4, []))
@@ -134,6 +155,34 @@ def test_drafts_that_cost_more_than_they_save_are_given_up():
         drafts.record_pass(1, 0.01)
         for width in range(2, 17):
             drafts.record_pass(width, 0.01 * width)
-    drafts.add([10, 11])
+    add(drafts, 10, 11)
 
     assert list(drafts.propose(5)) == []
+
+
+def drafter_that_saw(line, num_wanted):
+    """A drafter in whose completions of ``line`` the consumer took so many tokens each time."""
+    one = drafter("auto")
+    for _ in range(60):
+        drafts = one.begin(fim(line, []))
+        for token_id in line[:num_wanted]:
+            drafts.record_pass(1, 0.01)
+            drafts.add(token_id)
+            drafts.propose(5)
+    return one
+
+
+def test_what_comes_after_a_line_is_not_drafted_where_completions_end_with_it():
+    line = [10, 11, 12, NEWLINE, 13, 14, 15, 16]
+    drafts = drafter_that_saw(line, 4).begin(fim(line, []))
+    add(drafts, 10, 11)
+
+    assert list(drafts.propose(10)) == [12]
+
+
+def test_what_comes_after_a_line_is_drafted_where_completions_go_on():
+    line = [10, 11, 12, NEWLINE, 13, 14, 15, 16]
+    drafts = drafter_that_saw(line, 8).begin(fim(line, []))
+    add(drafts, 10, 11)
+
+    assert list(drafts.propose(10))[:5] == [12, NEWLINE, 13, 14, 15]
