@@ -104,12 +104,12 @@ class DocumentAnchors:
     def _fitting(
         self, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
     ) -> Place | None:
-        best: tuple[tuple[bool, bool, int], Place] | None = None
+        best: tuple[tuple[bool, int, bool], Place] | None = None
         for sequence_id, anchor in reversed(self._anchors.items()):
             fit = anchor.fit(snapshot)
             if fit is None or len(encoder.encode(fit.typed)) > budget.typed:
                 continue
-            rank = (sequence_id in self._narrow, fit.is_stale, len(fit.typed))
+            rank = (sequence_id in self._narrow, len(fit.typed), fit.is_stale)
             if best is None or rank < best[0]:
                 best = rank, Place(sequence_id, anchor, fit.typed)
         return None if best is None else best[1]

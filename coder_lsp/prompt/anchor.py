@@ -30,7 +30,8 @@ MAX_TYPED = 2000
 class Fit:
     """How an anchor fits a document: ``typed`` since, and whether a new one would be truer.
 
-    That is so when something far below changed, or a closing tail has moved to a later line.
+    That is so when something far below changed, or closers have moved to a later line or were typed
+    over.
     """
 
     typed: str
@@ -58,11 +59,12 @@ class Anchor:
         begin = self._typed_start(snapshot.text, snapshot.offset)
         if begin is None:
             return None
-        after = self._suffix_start(snapshot.text, snapshot.offset)
-        if after is None:
+        core, tail_length = after_closing_tail(snapshot.text, snapshot.offset), self._tail_length
+        if not self._goes_on(snapshot.text, core, tail_length):
             return None
-        is_same = snapshot.text.startswith(self.suffix, after)
-        has_moved = "\n" in snapshot.text[snapshot.offset : after]
+        tail, own_tail = snapshot.text[snapshot.offset : core], self.suffix[:tail_length]
+        is_same = snapshot.text.startswith(self.suffix[tail_length:], core)
+        has_moved = not tail.endswith(own_tail) or "\n" in tail.removesuffix(own_tail)
         return Fit(snapshot.text[begin : snapshot.offset], is_stale=has_moved or not is_same)
 
     def stands_in(self, text: str) -> bool:
@@ -84,14 +86,19 @@ class Anchor:
         start = text.rfind(self.prefix, lowest, cursor)
         return None if start < 0 else start + len(self.prefix)
 
-    def _suffix_start(self, text: str, cursor: int) -> int | None:
-        """Find the suffix after the cursor or after a closing tail, also one on later lines."""
-        last = after_closing_tail(text, cursor)
-        head = self.suffix[:STICKY_SUFFIX]
-        starts = (at for at in range(cursor, last + 1) if text.startswith(head, at))
-        if self.is_suffix_whole and len(self.suffix) < STICKY_SUFFIX:
-            starts = (at for at in starts if at + len(self.suffix) == len(text))
-        return next(starts, None)
+    @property
+    def _tail_length(self) -> int:
+        """How much of the suffix is closers, which the user may type over."""
+        return after_closing_tail(self.suffix, 0)
+
+    def _goes_on(self, text: str, core: int, tail_length: int) -> bool:
+        """Whether behind all closers the document goes on as the suffix does."""
+        near = self.suffix[tail_length : tail_length + STICKY_SUFFIX]
+        if not text.startswith(near, core):
+            return False
+        is_short = len(self.suffix) - tail_length < STICKY_SUFFIX
+        is_at_end = core + len(near) == len(text)
+        return is_at_end or not (is_short and self.is_suffix_whole)
 
 
 def place_anchor(

@@ -88,6 +88,24 @@ def test_an_edit_at_the_start_of_a_small_document_is_seen(places):
     assert last.anchor.prefix.startswith("import os")
 
 
+def test_stepping_over_closers_stays_in_place(places):
+    check_same_place(
+        places,
+        f"{ABOVE}f(g(‸))\n{BELOW}",
+        f"{ABOVE}f(g()‸)\n{BELOW}",
+        f"{ABOVE}f(g())‸\n{BELOW}",
+        f"{ABOVE}f(g())\n}}‸\n{BELOW}",
+    )
+
+
+def test_a_closer_of_the_suffix_that_is_typed_over_is_put_right_in_idle_time(places, standby):
+    check_same_place(places, f"{ABOVE}f(\n‸\n)\n{BELOW}", f"{ABOVE}f(\n\n)‸\n{BELOW}")
+
+    renewed = standby(f"{ABOVE}f(\n\n)‸\n{BELOW}")
+    assert renewed is not None
+    assert renewed.anchor.suffix == f"\n{BELOW}"
+
+
 def test_two_places_are_both_found_again(places):
     upper = f"{ABOVE}‸\n{BELOW}"
     lower = f"{ABOVE}\n{BELOW}‸"
