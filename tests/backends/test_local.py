@@ -199,7 +199,7 @@ def test_preparing_again_costs_nothing_and_leaves_what_was_generated(backend):
 
 
 def test_a_renewed_anchor_is_swapped_in_when_it_is_complete(backend):
-    typed = "".join(f"x{i} = {i}\n    " for i in range(8))
+    typed = "".join(f"x{i} = {i}\n    " for i in range(10))
     text = FILE.replace("‸", f"{typed}‸")
     complete(backend, FILE)
     complete(backend, text)
