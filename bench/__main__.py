@@ -23,6 +23,7 @@ _MODULES = types.MappingProxyType(
         "order": "bench.order.command",
         "restart": "bench.restart",
         "server": "bench.server",
+        "soak": "bench.soak",
         "stopping": "bench.stopping",
         "traces": "bench.make_traces",
     }
