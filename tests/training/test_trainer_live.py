@@ -3,6 +3,7 @@
 # ruff: noqa: E402 (what imports torch comes after the test for it)
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ torch = pytest.importorskip("torch")
 
 from training.corpus.store import Corpus, write_corpus
 from training.data.batches import ahead
+from training.evaluate.bits_per_byte import bits_per_byte
 from training.model.deepseek import DeepSeek
 from training.train.command import batch_maker, sample_maker, validation_batches
 from training.train.control import Control
@@ -157,3 +159,20 @@ def test_a_signal_saves_and_ends_the_command(tmp_path, corpus_folder, recipe, fo
     assert trainer.wait(timeout=120) == 0
     assert json.loads((run / "log.jsonl").read_text().splitlines()[-1])["event"] == "stop"
     assert (run / "checkpoints" / "last.pt").is_file()
+
+
+def test_a_model_that_knows_nothing_needs_all_bits_of_its_vocabulary(
+    corpus_folder, recipe, encoder, folder
+):
+    model = DeepSeek(recipe.model).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    bos = folder.manifest.fim.bos
+    figures = bits_per_byte(model, Corpus(corpus_folder), encoder, bos, 5000, seed=1)
+    found = figures["python"]
+
+    assert found.num_bytes >= 5000
+    assert found.nats_per_token == pytest.approx(math.log(recipe.model.vocab_size), rel=1e-3)
+    expected = math.log2(recipe.model.vocab_size) * found.num_tokens / found.num_bytes
+    assert found.bits_per_byte == pytest.approx(expected, rel=1e-3)

@@ -14,6 +14,7 @@ from training.data.document_order import PIECE_LENGTH, DocumentOrder
 from training.fim_transform.sample import SampleMaker, first_offset
 
 IGNORED = -100
+"""A target that costs nothing: padding at the end of a row."""
 _LEAST_ROOM = 64
 _AHEAD = 4
 

@@ -5,15 +5,19 @@ beginning in pieces of the row's length, without fill-in-the-middle.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
 import torch
-from torch.nn import functional
 
 from coder_lsp.prompt.line_encoder import LineEncoder
 from training.corpus.store import Corpus, SourceFile
+from training.data.batches import IGNORED
 from training.model.deepseek import DeepSeek
+
+_PIECE_LENGTH = 1024
+_NUM_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +61,35 @@ def _measure(
 ) -> BitsPerByte:
     files = sorted(files, key=lambda file: (file.package, file.path))
     Random(seed).shuffle(files)
-    nats, num_documents, num_bytes, num_tokens = 0.0, 0, 0, 0
+    pieces: list[list[int]] = []
+    num_documents = num_bytes = 0
     for file in files:
         if num_bytes >= max_bytes:
             break
         token_ids = encoder.encode(corpus.text(file))
-        nats += _nats(model, token_ids, bos)
+        starts = range(0, len(token_ids), _PIECE_LENGTH)
+        pieces += [[bos, *token_ids[start : start + _PIECE_LENGTH]] for start in starts]
         num_documents += 1
         num_bytes += file.length
-        num_tokens += len(token_ids)
+    num_tokens = sum(len(piece) - 1 for piece in pieces)
+    nats = sum(_nats(model, batch) for batch in _batches(pieces))
     return BitsPerByte(
         nats / math.log(2) / num_bytes, nats / num_tokens, num_documents, num_bytes, num_tokens
     )
 
 
+def _batches(pieces: list[list[int]]) -> Iterator[list[list[int]]]:
+    """Put pieces of about the same length together, so that little is padded."""
+    ordered = sorted(pieces, key=len)
+    for start in range(0, len(ordered), _NUM_ROWS):
+        yield ordered[start : start + _NUM_ROWS]
+
+
 @torch.no_grad()
-def _nats(model: DeepSeek, token_ids: list[int], bos: int, length: int = 1024) -> float:
-    nats = 0.0
-    for start in range(0, len(token_ids), length):
-        piece = torch.tensor([[bos, *token_ids[start : start + length]]])
-        with torch.autocast(piece.device.type, torch.bfloat16):
-            logits = model(piece[:, :-1]).float()
-        nats += functional.cross_entropy(logits[0], piece[0, 1:], reduction="sum").item()
-    return nats
+def _nats(model: DeepSeek, rows: list[list[int]]) -> float:
+    length = max(map(len, rows))
+    token_ids = torch.tensor([row + [0] * (length - len(row)) for row in rows])
+    targets = torch.tensor([row[1:] + [IGNORED] * (length - len(row)) for row in rows])
+    with torch.autocast(token_ids.device.type, torch.bfloat16):
+        mean, _ = model.loss(token_ids[:, :-1], targets)
+    return mean.item() * int((targets != IGNORED).sum())

@@ -6,11 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.data.batches import IGNORED
 from training.model.layers import Attention, GatedMLP, MixtureOfExperts, RMSNorm
 from training.recipe import ModelShape
-
-IGNORED = -100
-"""A target that costs nothing: padding at the end of a row."""
 
 
 class Layer(nn.Module):
