@@ -185,4 +185,4 @@ def test_both_settings_of_the_peer_have_the_same_window():
     assert advised.flags[:4] == ("-c", "8192", "-b", "2048")
     assert advised.lines == LineWindow(256, 64)
     assert "--spm-infill" in suffix_first.flags
-    assert suffix_first.lines.num_before + suffix_first.lines.num_after == 193
+    assert suffix_first.lines.num_before + suffix_first.lines.num_after == 161
