@@ -14,7 +14,7 @@ def trained(tmp_path_factory):
         writer.add("a.py", "package", "python", "train", TEXT * 50)
         writer.add("b.py", "package", "python", "held-out", "zyx_zyx_zyx = 1\n" * 500)
     mix = {"python": 0.9, "go": 0.1}
-    train_tokenizer(Corpus(folder), mix, 330, 10_000, 1, folder / "tokenizer.json")
+    train_tokenizer(Corpus(folder), mix, 400, 10_000, 1, folder / "tokenizer.json")
     return Tokenizer(folder / "tokenizer.json")
 
 

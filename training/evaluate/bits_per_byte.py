@@ -61,14 +61,15 @@ def _measure(
 ) -> BitsPerByte:
     files = sorted(files, key=lambda file: (file.package, file.path))
     Random(seed).shuffle(files)
+    length = min(_PIECE_LENGTH, model.shape.max_position_embeddings)
     pieces: list[list[int]] = []
     num_documents = num_bytes = 0
     for file in files:
         if num_bytes >= max_bytes:
             break
         token_ids = encoder.encode(corpus.text(file))
-        starts = range(0, len(token_ids), _PIECE_LENGTH)
-        pieces += [[bos, *token_ids[start : start + _PIECE_LENGTH]] for start in starts]
+        starts = range(0, len(token_ids), length)
+        pieces += [[bos, *token_ids[start : start + length]] for start in starts]
         num_documents += 1
         num_bytes += file.length
     num_tokens = sum(len(piece) - 1 for piece in pieces)
