@@ -26,7 +26,7 @@ MAX_PASS_SECONDS = 0.25
 MAX_SLOW_COST = 2.0
 """Where one token takes most of that time already: a pass may take as long as two tokens."""
 _ACCEPTANCE_DECAY = 0.98
-_REFUSALS_TO_FORGET = 64
+_CHOICES_TO_FORGET = 32
 
 
 class DraftPolicy:
@@ -45,7 +45,7 @@ class DraftPolicy:
             place: _Average() for place in ("line start", "inside", "line end")
         }
         self._costs = PassCosts()
-        self._num_refusals = 0
+        self._num_choices = 0
 
     def choose_length(
         self, source: DraftSource, num_matching: int, places: Sequence[TokenPlace]
@@ -71,8 +71,8 @@ class DraftPolicy:
                 gain = num_expected / cost
                 if gain > best_gain and cost <= max_cost:
                     best_length, best_gain = length, gain
-        if best_length == 0 and places:
-            self._refuse()
+        if places:
+            self._forget_now_and_then()
         return best_length
 
     def record_outcome(self, source: DraftSource, num_matching: int, *, is_accepted: bool) -> None:
@@ -96,10 +96,10 @@ class DraftPolicy:
             acceptance = self._acceptance[key] = _Average()
         return acceptance
 
-    def _refuse(self) -> None:
-        """Forget running times now and then: the machine may have been busy at the time."""
-        self._num_refusals += 1
-        if self._num_refusals % _REFUSALS_TO_FORGET == 0:
+    def _forget_now_and_then(self) -> None:
+        """Give up old running times: the machine may have been busy just when a width was tried."""
+        self._num_choices += 1
+        if self._num_choices % _CHOICES_TO_FORGET == 0:
             self._costs.forget_half()
 
 
