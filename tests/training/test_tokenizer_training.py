@@ -27,7 +27,7 @@ def test_the_special_tokens_come_first(trained):
 
 
 def test_words_take_a_blank_and_newlines_and_digits_stand_alone(trained):
-    check_tokens(trained, "return sum\n\n12", ["return", " sum", "\n", "\n", "1", "2"])
+    check_tokens(trained, "\ndef sum\n\n12", ["\n", "def", " sum", "\n", "\n", "1", "2"])
 
 
 def test_any_text_comes_back(trained):
