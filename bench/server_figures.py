@@ -1,7 +1,7 @@
 """The one place that knows by what names the server tells its figures."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast, get_args
 
 from bench.records import Source
@@ -12,7 +12,8 @@ class AnswerFigures:
     """What the server says of its last answer.
 
     ``generation_ms`` is the engine's own time, None where no generation belongs to this request
-    alone; ``first_token_ms`` is the part of it until the first token.
+    alone; ``first_token_ms`` is the part of it until the first token. ``is_token_known`` is False
+    when the server's time budget was over before there was one.
     """
 
     source: Source
@@ -22,6 +23,7 @@ class AnswerFigures:
     num_generated_tokens: int
     first_token_ms: float | None
     generation_ms: float | None
+    is_token_known: bool
 
     def time_to_first_token_ms(self, answer_ms: float) -> float:
         """Return the client's time to the first token, its answer having taken ``answer_ms``.
@@ -56,7 +58,19 @@ def answer_figures(stats: Mapping[str, Any]) -> AnswerFigures:
         num_generated_tokens=last.get("numGeneratedTokens", 0),
         first_token_ms=last.get("timeToFirstTokenMs") if is_own else None,
         generation_ms=last.get("totalMs") if is_own else None,
+        is_token_known=last.get("finishReason") != "length" or last.get("numGeneratedTokens") != 0,
     )
+
+
+def late_answer_figures(stats: Mapping[str, Any]) -> AnswerFigures:
+    """Read the figures of a generation that is waited for beyond the time budget.
+
+    For the server it was begun by an earlier request; here it is the same keystroke's.
+    """
+    figures = answer_figures(stats)
+    num_new_tokens = figures.num_prompt_tokens - figures.num_cached_tokens
+    source: Source = "cache" if figures.num_cached_tokens else "model"
+    return replace(figures, num_new_tokens=num_new_tokens, source=source)
 
 
 def background_counters(stats: Mapping[str, Any]) -> BackgroundCounters:

@@ -9,7 +9,7 @@ from bench.__main__ import main
 from bench.llama_vim import LineWindow, infill_request
 from bench.peers import peer_settings
 from bench.records import KeystrokeRecord, distribution, our_figures
-from bench.server_figures import answer_figures, background_counters
+from bench.server_figures import answer_figures, background_counters, late_answer_figures
 from tests.support.cursor import parse_cursor
 
 THREE = {"median", "p95", "mean"}
@@ -140,6 +140,22 @@ LAST = {"source": "cache", "numNewTokens": 2, "timeToFirstTokenMs": 4.0, "totalM
 )
 def test_time_to_first_token_leaves_out_only_what_was_generated_after_it(last, expected):
     assert answer_figures({"lastCompletion": last}).time_to_first_token_ms(40) == expected
+
+
+def test_a_generation_waited_for_beyond_the_budget_counts_as_the_keystroke_s():
+    first = {"source": "model", "finishReason": "length", "numGeneratedTokens": 0}
+    later = {
+        "source": "running",
+        "finishReason": "stop",
+        "numPromptTokens": 90,
+        "numCachedTokens": 20,
+        "numNewTokens": 0,
+        "numGeneratedTokens": 3,
+    }
+
+    assert not answer_figures({"lastCompletion": first}).is_token_known
+    figures = late_answer_figures({"lastCompletion": later})
+    assert (figures.is_token_known, figures.num_new_tokens, figures.source) == (True, 70, "cache")
 
 
 def test_what_the_server_does_not_tell_is_nothing():
