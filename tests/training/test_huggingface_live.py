@@ -13,7 +13,7 @@ transformers = pytest.importorskip("transformers")
 from training.errors import TrainingError
 from training.model.deepseek import DeepSeek
 from training.model.huggingface import load_huggingface, save_huggingface
-from training.train.optimizer import orthogonalise
+from training.train.optimizer import Muon, orthogonalise
 
 pytestmark = pytest.mark.reference
 
@@ -70,3 +70,18 @@ def test_muon_makes_a_matrix_nearly_orthogonal():
 
     assert singular_values.min() > 0.5
     assert singular_values.max() < 1.3
+
+
+def test_muon_goes_downhill():
+    target = torch.randn(8, 8)
+    parameter = torch.nn.Parameter(torch.zeros(8, 8))
+    muon = Muon([parameter], momentum=0.9, decay=0.0)
+    distances = []
+    for _ in range(5):
+        parameter.grad = None
+        distance = (parameter - target).square().sum()
+        distance.backward()
+        muon.step(0.1)
+        distances.append(distance.item())
+
+    assert distances == sorted(distances, reverse=True)
