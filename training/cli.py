@@ -163,8 +163,11 @@ def continuity(run: Path) -> None:
     from training.continuity import resumptions  # noqa: PLC0415
 
     for found in resumptions(run / "log.jsonl"):
-        before, after = found.loss_before, found.loss_after
+        before, after = (
+            "unknown" if loss is None else f"{loss:.3f}"
+            for loss in (found.loss_before, found.loss_after)
+        )
         click.echo(
             f"{found.tokens:>12,} tokens: {found.repeated_tokens:,} repeated, "
-            f"loss {before or 0:.3f} before, {after or 0:.3f} after"
+            f"loss {before} before, {after} after"
         )
