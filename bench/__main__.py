@@ -18,6 +18,7 @@ _MODULES = types.MappingProxyType(
         "exactness": "bench.exactness",
         "gguf": "bench.gguf_command",
         "infilling": "bench.infilling",
+        "opening": "bench.opening",
         "install": "bench.install.llama_server",
         "keystrokes": "bench.keystrokes",
         "order": "bench.order.command",

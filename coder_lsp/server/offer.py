@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 5
 """How many times longer a user waits for what was asked for explicitly."""
+_MARGIN_SECONDS = 0.02
+"""Of the time budget, for the rules and the way to the editor."""
 
 
 async def make_offer(
@@ -75,7 +77,7 @@ async def _wait_for_answer(ls: CoderServer, begun: BegunCompletion, *, is_explic
     loop = asyncio.get_running_loop()
     ls.debounce.record_request(loop.time())
     budget = ls.session.settings.time_budget_ms / 1000 * (_PATIENCE if is_explicit else 1)
-    deadline = loop.time() + budget
+    deadline = loop.time() + max(budget - _MARGIN_SECONDS, 0.0)
     generation = ls.generations.find(begun.request.snapshot)
     if generation is not None:
         await _wait(ls, generation, begun.cancellation, deadline)
