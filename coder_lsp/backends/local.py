@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,6 +129,8 @@ class LocalBackend:
             return place
         room = affordable + request.options.max_new_tokens
         narrow = TokenBudget.share(room, request.options.max_new_tokens)
+        # What is typed comes bit by bit, and the line begun so far is worth its few tokens.
+        narrow = replace(narrow, typed=budget.typed)
         return anchors.narrow(place, request.snapshot, self._encoder, narrow)
 
     def _compute_ahead(self, request: FimRequest, cancellation: CancellationToken) -> int:

@@ -7,10 +7,11 @@ _WEIGHT = 0.2
 
 
 class Debounce:
-    """Learns how fast the user types and how long generations take.
+    """Learns how fast the user types and how long the first token takes.
 
-    A model that is done before the next keystroke comes is asked at once. A slower one would be
-    stopped half way most of the time, so a fast typist's keystrokes are waited out.
+    A model that has begun to write before the next keystroke comes is asked at once: its generation
+    is taken over if it agrees with what is typed, and stopped within milliseconds if not. A slower
+    one would compute prompts for nothing most of the time, so a fast typist is waited out.
     """
 
     def __init__(self) -> None:
@@ -27,7 +28,7 @@ class Debounce:
         self._last_request = now
 
     def record_latency(self, seconds: float) -> None:
-        """Take note of how long a generation took."""
+        """Take note of how long a generation took to its first token."""
         self._latency = _average(self._latency, seconds)
 
     def delay(self) -> float:

@@ -89,12 +89,11 @@ async def _wait_for_answer(ls: CoderServer, begun: BegunCompletion, *, is_explic
         await _debounce(ls.debounce.delay(), begun.cancellation)
         if begun.cancellation.is_cancelled:
             return Answer("", "model")
-    started = loop.time()
     generation = ls.generations.begin(begun.request, ls.engine.complete)
     await _wait(ls, generation, begun.cancellation, deadline)
-    if generation.done.done():
-        ls.debounce.record_latency(loop.time() - started)
     completion = generation.running.completion_for(begun.request)
+    if completion.time_to_first_token_ms is not None:
+        ls.debounce.record_latency(completion.time_to_first_token_ms / 1000)
     source: Source = "cache" if completion.usage.num_cached_tokens else "model"
     return Answer(completion.text, source, completion)
 
