@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
+from bench.editor_documents import EditorDocuments
 from bench.pacing import Pacing
 from bench.records import KeystrokeRecord
 from bench.replay import Keystroke, is_pure_typing, replay
@@ -16,7 +17,6 @@ from bench.server_figures import (
     late_answer_figures,
 )
 from bench.trace import Trace
-from coder_lsp.document import DocumentSnapshot
 from coder_lsp.server.child_client import ChildClient, start_child
 
 Report = Callable[[str], None]
@@ -66,17 +66,18 @@ async def _replay_one(
     records[-1] = _with_background(
         records[-1], background, background_counters(await client.stats())
     )
-    editor.close()
+    editor.documents.close()
     return records
 
 
 class _Editor:
-    """The documents that the server has open, by path."""
+    """Types a trace's keystrokes and asks for a completion after each."""
 
     def __init__(self, client: ChildClient, name: str) -> None:
         self._client = client
         self._name = name
-        self._documents: dict[str, DocumentSnapshot] = {}
+        # Each trace has its own documents, so that none finds what another one left.
+        self.documents = EditorDocuments(client, f"file:///bench/{name}/")
 
     async def type(
         self, keystroke: Keystroke, *, is_typing: bool
@@ -86,7 +87,7 @@ class _Editor:
         Where the server's time budget is over before the first token, it is asked again: neither
         the time to that token nor the tokens computed for it are to be lost.
         """
-        snapshot = self._apply(keystroke)
+        snapshot = self.documents.apply(keystroke)
         answer_ms = (await self._client.complete(snapshot)).answer_ms
         stats = await self._client.stats()
         figures = answer_figures(stats)
@@ -110,27 +111,6 @@ class _Editor:
             source=figures.source,
         )
         return record, background_counters(stats)
-
-    def close(self) -> None:
-        """Close all documents."""
-        for document in self._documents.values():
-            self._client.close(document)
-
-    def _apply(self, keystroke: Keystroke) -> DocumentSnapshot:
-        path = keystroke.document.path
-        if keystroke.kind == "open":
-            # Each trace has its own documents, so that none finds what another one left.
-            uri = f"file:///bench/{self._name}/{path}"
-            language = keystroke.document.language
-            document = DocumentSnapshot(uri, 1, language, keystroke.text, keystroke.cursor)
-            self._client.open(document)
-        elif keystroke.edits:
-            edits = [(edit.start, edit.end, edit.text) for edit in keystroke.edits]
-            document = self._client.change(self._documents[path], edits, keystroke.cursor)
-        else:
-            document = replace(self._documents[path], offset=keystroke.cursor)
-        self._documents[path] = document
-        return document
 
 
 def _with_background(

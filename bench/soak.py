@@ -10,7 +10,7 @@ import statistics
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import click
 import psutil
 from rich.progress import Progress
 
+from bench.editor_documents import EditorDocuments
 from bench.make_traces import TRACES
 from bench.replay import Keystroke, replay
 from bench.trace import Trace, read_traces
@@ -96,16 +97,15 @@ class _Typist:
     def __init__(self, client: ChildClient, trace: Trace, number: int, tally: Tally) -> None:
         self._client = client
         self._trace = trace
-        self._number = number
         self._tally = tally
-        self._documents: dict[str, DocumentSnapshot] = {}
+        self._documents = EditorDocuments(client, f"file:///soak/{number}/")
         self._answered: dict[str, int] = {}
         self._pending: set[asyncio.Task[None]] = set()
         self._keystrokes = self._endless()
 
     def press(self) -> None:
         """Do the next keystroke and ask for a completion, without waiting for it."""
-        document = self._apply(next(self._keystrokes))
+        document = self._documents.apply(next(self._keystrokes))
         task = asyncio.create_task(self._ask(document))
         self._pending.add(task)
         task.add_done_callback(self._pending.discard)
@@ -131,26 +131,6 @@ class _Typist:
     def _endless(self) -> Iterator[Keystroke]:
         while True:
             yield from replay(self._trace)
-
-    def _apply(self, keystroke: Keystroke) -> DocumentSnapshot:
-        path = keystroke.document.path
-        if keystroke.kind == "open":
-            known = self._documents.get(path)
-            if known is not None:
-                self._client.close(known)
-            uri = f"file:///soak/{self._number}/{path}"
-            version = 1 if known is None else known.version + 1
-            document = DocumentSnapshot(
-                uri, version, keystroke.document.language, keystroke.text, keystroke.cursor
-            )
-            self._client.open(document)
-        elif keystroke.edits:
-            edits = [(edit.start, edit.end, edit.text) for edit in keystroke.edits]
-            document = self._client.change(self._documents[path], edits, keystroke.cursor)
-        else:
-            document = replace(self._documents[path], offset=keystroke.cursor)
-        self._documents[path] = document
-        return document
 
 
 async def _type_in_turn(typists: Sequence[_Typist], seconds: float, pause: float) -> None:
