@@ -23,6 +23,7 @@ async def stats(ls: CoderServer) -> dict[str, Any]:
     last = ls.session.last_answer
     return {
         "session": dict(ls.session.stats()),
+        "pending": ls.protocol.num_pending,
         "backend": dict(backend),
         "lastCompletion": None if last is None else _describe(last),
     }

@@ -54,6 +54,11 @@ class CoderProtocol(LanguageServerProtocol):
         """0 when the client asked to shut down first, as LSP has it."""
         return 0 if self._shutdown else 1
 
+    @property
+    def num_pending(self) -> int:
+        """How many handlers are running."""
+        return len(self._request_futures)
+
     @lsp_method(types.EXIT)
     def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]  # need not be a generator
         """End the connection; pygls would end the process from within a callback."""
@@ -67,6 +72,24 @@ class CoderProtocol(LanguageServerProtocol):
         for future in tuple(self._request_futures.values()):
             future.cancel()
         self._shutdown = True
+
+    def _execute_handler(
+        self,
+        msg_id: str | int,
+        handler: Any,
+        callback: Any,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Run a handler, and keep its future no longer than that.
+
+        pygls drops the futures of requests, but not those of notifications and of the coroutines
+        behind ``workspace/executeCommand``: each would stay with its result until the end.
+        """
+        super()._execute_handler(msg_id, handler, callback, args, kwargs)
+        future = self._request_futures.get(msg_id)
+        if future is not None:
+            future.add_done_callback(lambda _: self._request_futures.pop(msg_id, None))
 
     def handle_body(self, body: bytes) -> None:
         """Handle the JSON of one message; whatever it is, the next one can be handled too."""

@@ -167,3 +167,17 @@ def check_interrupted(*, submit_first: bool) -> None:
 @pytest.mark.parametrize("submit_first", [True, False])
 def test_background_work_gives_way(submit_first) -> None:
     check_interrupted(submit_first=submit_first)
+
+
+@pytest.mark.asyncio
+async def test_what_was_handled_leaves_nothing_behind(tmp_path) -> None:
+    """Of commands and notifications, too, whose futures pygls keeps."""
+    async with connect(*write_script(tmp_path, SLOW)) as editor:
+        counts = []
+        for _ in range(3):
+            for _ in range(5):
+                await editor.stats()
+                editor.configure({"coder-lsp": {"maxNewTokens": 8}})
+            counts.append((await editor.stats())["pending"])
+
+    assert counts[0] == counts[-1]
