@@ -3,14 +3,13 @@
 Knows no LSP and no ONNX; this is where a completion is measured.
 """
 
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from coder_lsp.backends.base import Backend, FimRequest
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.document import DocumentSnapshot, typed_between
+from coder_lsp.document import DocumentSnapshot, before_closers, typed_between
 from coder_lsp.errors import Cancelled
 from coder_lsp.generation import (
     FinishReason,
@@ -22,8 +21,6 @@ from coder_lsp.postprocess.place import Place
 from coder_lsp.postprocess.rules import Outcome, apply_rules, is_settled
 from coder_lsp.settings import Multiline
 from coder_lsp.snippet import Snippet
-
-_CLOSERS_AT_END = re.compile(r"""[\s)\]}>"'`;,:]{0,16}\Z""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +125,7 @@ class RunningCompletion:
 
         The cursor stands there, or before closers that the editor put in with the edit.
         """
-        closers = _CLOSERS_AT_END.search(text, 0, end)
-        first = end if closers is None else closers.start()
-        cursors = range(end, first - 1, -1)
+        cursors = range(end, before_closers(text, end) - 1, -1)
         return any(
             self.may_answer(replace(self.request.snapshot, text=text, offset=cursor))
             for cursor in cursors

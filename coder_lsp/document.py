@@ -8,8 +8,10 @@ the encodings of LSP's positions are the business of ``server/`` alone.
 import re
 from dataclasses import dataclass
 
-_CLOSING_TAIL = re.compile(r"""[\s)\]}>"'`;,:]*""")
-_SHORT_CLOSING_TAIL = re.compile(r"""[\s)\]}>"'`;,:]{0,64}""")
+_CLOSER = r"""[\s)\]}>"'`;,:]"""
+_CLOSING_TAIL = re.compile(f"{_CLOSER}*")
+_SHORT_CLOSING_TAIL = re.compile(f"{_CLOSER}{{0,64}}")
+_CLOSERS_AT_END = re.compile(f"{_CLOSER}{{0,16}}\\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,12 @@ def after_closing_tail(text: str, offset: int) -> int:
     """
     tail = _SHORT_CLOSING_TAIL.match(text, offset)
     return offset if tail is None else tail.end()
+
+
+def before_closers(text: str, end: int) -> int:
+    """Return where the closers that ``text[:end]`` ends with begin, looking a little back."""
+    closers = _CLOSERS_AT_END.search(text, 0, end)
+    return end if closers is None else closers.start()
 
 
 def typed_between(before: DocumentSnapshot, after: DocumentSnapshot) -> str | None:

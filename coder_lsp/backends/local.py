@@ -75,8 +75,7 @@ class LocalBackend:
         self, request: FimRequest, cancellation: CancellationToken
     ) -> Iterator[GenerationChunk]:
         """Generate after the anchored prompt; see ``Backend.stream``."""
-        place = self._affordable_place(request, cancellation)
-        prompt = self._prompt(place)
+        place, prompt = self._affordable(request, cancellation)
         return self._engine.generate(
             place.sequence_id,
             prompt.token_ids,
@@ -114,24 +113,27 @@ class LocalBackend:
             **asdict(self._engine.disk_stats()),
         }
 
-    def _affordable_place(self, request: FimRequest, cancellation: CancellationToken) -> Place:
-        """Choose a place whose prompt can be computed while the user waits.
+    def _affordable(
+        self, request: FimRequest, cancellation: CancellationToken
+    ) -> tuple[Place, Prompt]:
+        """Choose a place whose prompt can be computed while the user waits; return both.
 
         Where a whole window would take too long, the first answer sees a part of it; the rest is
         computed as a standby in idle time.
         """
         anchors, budget = self._anchors_of(request), self._budget(request)
         place = anchors.choose(request.snapshot, self._encoder, budget)
-        token_ids = self._prompt(place).token_ids
-        self._stored.restore(request.snapshot.uri, place, token_ids, cancellation)
+        prompt = self._prompt(place)
+        self._stored.restore(request.snapshot.uri, place, prompt.token_ids, cancellation)
         affordable = max(self._engine.tokens_within(self._prefill_seconds), MIN_PROMPT_TOKENS)
-        if self._engine.num_to_compute(token_ids) <= affordable:
-            return place
+        if self._engine.num_to_compute(prompt.token_ids) <= affordable:
+            return place, prompt
         room = affordable + request.options.max_new_tokens
         narrow = TokenBudget.share(room, request.options.max_new_tokens)
         # What is typed comes bit by bit, and the line begun so far is worth its few tokens.
         narrow = replace(narrow, typed=budget.typed)
-        return anchors.narrow(place, request.snapshot, self._encoder, narrow)
+        place = anchors.narrow(place, request.snapshot, self._encoder, narrow)
+        return place, self._prompt(place)
 
     def _compute_ahead(self, request: FimRequest, cancellation: CancellationToken) -> int:
         anchors, budget = self._anchors_of(request), self._budget(request)
