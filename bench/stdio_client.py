@@ -48,18 +48,32 @@ class StdioClient:
     async def request(self, method: str, params: Any) -> TimedAnswer:
         """Send a request and wait for its answer. Raises ``BenchError``."""
         message_id = next(self._ids)
-        body = _encode({"id": message_id, "method": method, "params": params})
-        sent = time.perf_counter()
-        self._write(body)
-        while True:
-            message = await self._read()
-            if "method" in message:
-                self._answer(message)
-            elif message.get("id") == message_id:
-                answer_ms = 1000 * (time.perf_counter() - sent)
-                if "error" in message:
-                    raise BenchError(f"The server refused {method}: {message['error']}.")
-                return TimedAnswer(message.get("result"), answer_ms)
+        sent = self._send(message_id, method, params)
+        message = await self._answer_to(message_id)
+        answer_ms = 1000 * (time.perf_counter() - sent)
+        if "error" in message:
+            raise BenchError(f"The server refused {method}: {message['error']}.")
+        return TimedAnswer(message.get("result"), answer_ms)
+
+    async def request_in_vain(
+        self, method: str, params: Any, after_seconds: float, end: tuple[str, Any] | None
+    ) -> float | None:
+        """Send a request and, later, what ends it; return the milliseconds to the answer from then.
+
+        ``end`` is a notification, None stands for cancelling the request. The result is None where
+        the request had been answered before.
+        """
+        message_id = next(self._ids)
+        self._send(message_id, method, params)
+        answer = asyncio.create_task(self._answer_to(message_id))
+        await asyncio.wait((answer,), timeout=after_seconds)
+        if answer.done():
+            answer.result()
+            return None
+        ended = time.perf_counter()
+        self.notify(*(end or ("$/cancelRequest", {"id": message_id})))
+        await answer
+        return 1000 * (time.perf_counter() - ended)
 
     def notify(self, method: str, params: Any) -> None:
         """Send a notification."""
@@ -93,6 +107,21 @@ class StdioClient:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+
+    def _send(self, message_id: int, method: str, params: Any) -> float:
+        """Write a request; return the moment before."""
+        body = _encode({"id": message_id, "method": method, "params": params})
+        sent = time.perf_counter()
+        self._write(body)
+        return sent
+
+    async def _answer_to(self, message_id: int) -> dict[str, Any]:
+        while True:
+            message = await self._read()
+            if "method" in message:
+                self._answer(message)
+            elif message.get("id") == message_id:
+                return message
 
     def _answer(self, message: Mapping[str, Any]) -> None:
         if "id" in message:

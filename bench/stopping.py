@@ -1,9 +1,12 @@
 """``stopping``: from the moment a generation must stop to a quiet engine, prefill included.
 
 A worker thread generates as the server's engine thread does; the main thread cancels at a random
-moment, half of the time while the prompt is computed and half while tokens are decoded.
+moment, half of the time while the prompt is computed and half while tokens are decoded. Then the
+real server is asked over its pipes, and the time is taken from the end of a request, cancelled by
+the client or outdated by an edit, to its answer.
 """
 
+import asyncio
 import json
 import os
 import random
@@ -11,9 +14,11 @@ import statistics
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
+from bench.stdio_client import StdioClient, start_server
 from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
@@ -24,6 +29,9 @@ from coder_lsp.settings import Settings
 _URI = "file:///stopping.py"
 _UNHURRIED_MS = 600_000
 _NUM_LINES = 400
+_EXPLICIT = 1  # inlineCompletion's trigger kind: asked for, so that no debounce is waited for
+_BEGUN_SECONDS = 0.005
+"""A request is on its way to the engine then."""
 
 
 @click.command()
@@ -42,11 +50,14 @@ def command(model: str, trials: int, seed: int, json_path: Path) -> None:
         phase: [_stop_ms(backend, chance.uniform(*span)) for _ in range(trials // 2)]
         for phase, span in moments.items()
     }
+    ends = asyncio.run(_ends(model, chance, trials, prefill))
     report = {
         "model": backend.model,
         "trials": sum(map(len, stops.values())),
         "stop_ms": {phase: _summary(times) for phase, times in stops.items()},
         "all_ms": _summary([ms for times in stops.values() for ms in times]),
+        "answer_ms": {end: _summary(times) for end, times in ends.items() if times},
+        "answered": {end: len(times) for end, times in ends.items()},
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
     json_path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,6 +98,47 @@ def _stop_ms(backend: LocalBackend, moment: float) -> float:
     cancellation.cancel()
     worker.join()
     return max(ended[0] - cancelled, 0.0) * 1000
+
+
+async def _ends(
+    model: str, chance: random.Random, trials: int, busy_seconds: float
+) -> dict[str, list[float]]:
+    """Return the milliseconds from a request's end to its answer, by what ended it.
+
+    Each request is for a file of its own, so that its prompt has to be computed.
+    """
+    settings = {"model": model, "timeBudgetMs": _UNHURRIED_MS, "diskCache": False}
+    times: dict[str, list[float]] = {"cancel": [], "edit": []}
+    async with start_server("coder_lsp", "serve") as client:
+        await client.initialize(settings)
+        for trial in range(trials):
+            end = ("cancel", "edit")[trial % 2]
+            moment = chance.uniform(_BEGUN_SECONDS, max(busy_seconds, 2 * _BEGUN_SECONDS))
+            answer_ms = await _end_ms(client, trial, end, moment)
+            if answer_ms is not None:
+                times[end].append(answer_ms)
+    return times
+
+
+async def _end_ms(client: StdioClient, trial: int, end: str, moment: float) -> float | None:
+    uri = f"file:///stopping/{trial}.py"
+    text = f"name = {trial}\n" + _request(num_tokens=1).snapshot.text
+    document = {"uri": uri, "languageId": "python", "version": 1, "text": text}
+    client.notify("textDocument/didOpen", {"textDocument": document})
+    last = {"line": text.count("\n"), "character": 0}
+    params = {
+        "textDocument": {"uri": uri},
+        "position": last,
+        "context": {"triggerKind": _EXPLICIT},
+    }
+    change: dict[str, Any] = {
+        "textDocument": {"uri": uri, "version": 2},
+        "contentChanges": [{"range": {"start": last, "end": last}, "text": "\u00a7"}],
+    }
+    edit = ("textDocument/didChange", change) if end == "edit" else None
+    answer_ms = await client.request_in_vain("textDocument/inlineCompletion", params, moment, edit)
+    client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+    return answer_ms
 
 
 def _summary(times: list[float]) -> dict[str, float]:

@@ -20,7 +20,10 @@ class GenerationOptions:
 
 @dataclass(frozen=True, slots=True)
 class GenerationUsage:
-    """Counts of tokens so far; ``num_cached_tokens`` of the prompt were not computed anew."""
+    """Counts of tokens so far; ``num_cached_tokens`` of the prompt were not computed anew.
+
+    When a generation is cancelled, ``num_prompt_tokens`` ends where the computing did.
+    """
 
     num_prompt_tokens: int = 0
     num_cached_tokens: int = 0

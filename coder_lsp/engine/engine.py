@@ -104,6 +104,8 @@ class Engine:
     ) -> Iterator[GenerationChunk]:
         """Yield text after ``prompt_ids``, a chunk for each token.
 
+        An empty chunk comes first, with the counts that are known before the prompt is computed.
+
         ``forced`` (UTF-8) is what the generated text must begin with; it is not part of the
         chunks' text, but its tokens count as generated. ``sequence_id`` names the cached sequence,
         one for each document, that the prompt goes on from and that will hold it. Cancelled, the
@@ -116,7 +118,8 @@ class Engine:
         usage = GenerationUsage(len(token_ids), cache.offset)
         tokens = self._tokens(cache, token_ids, options, forced, cancellation)
         detokenizer = Detokenizer(self._tokenizer, len(forced))
-        yield from self._chunks(tokens, detokenizer, usage, options)
+        yield GenerationChunk("", usage=usage)
+        yield from self._chunks(tokens, detokenizer, usage, options, cache)
 
     def num_to_compute(self, prompt_ids: Sequence[int]) -> int:
         """Return how many tokens of a prompt no sequence in memory holds."""
@@ -247,6 +250,7 @@ class Engine:
         detokenizer: Detokenizer,
         usage: GenerationUsage,
         options: GenerationOptions,
+        cache: KVCache,
     ) -> Iterator[GenerationChunk]:
         """Turn tokens into chunks, and end them at EOS, a stop string, the limit or a cancel."""
         stop = StopStrings(options.stop_strings)
@@ -264,6 +268,9 @@ class Engine:
                 yield GenerationChunk(result.text, (token.logprob,), usage=usage)
         except Cancelled:
             reason = "cancelled"
+            # Of the prompt, no more than was computed may count as computed.
+            num_prompt_tokens = min(usage.num_prompt_tokens, cache.offset)
+            usage = replace(usage, num_prompt_tokens=num_prompt_tokens)
         yield GenerationChunk(stop.flush(), finish_reason=reason, usage=usage)
 
     def _measure_pace(self) -> None:

@@ -1,6 +1,7 @@
 """The embedded model behind the anchored prompt: what a keystroke costs, counted in tokens."""
 
 import threading
+from contextlib import contextmanager
 
 import pytest
 
@@ -115,8 +116,21 @@ def check_cancelled(chunks):
 def test_cancelled_before_it_starts(backend):
     token = CancellationToken()
     token.cancel()
+    chunks = complete(backend, FILE, cancellation=token)
 
-    check_cancelled(complete(backend, FILE, cancellation=token))
+    check_cancelled(chunks)
+    assert chunks[-1].usage.num_new_tokens == 0
+
+
+def test_what_a_prompt_costs_is_told_before_it_is_computed(backend):
+    request = FimRequest(snapshot_of(FILE), GenerationOptions())
+    stream = backend.stream(request, CancellationToken())
+    first = next(stream)
+    stream.close()
+
+    assert (first.text, first.usage.num_generated_tokens) == ("", 0)
+    assert first.usage.num_new_tokens > 20
+    assert backend.stats()["num_tokens"] == 0  # nothing has been computed yet
 
 
 def test_cancelled_while_it_decodes(backend):
@@ -132,16 +146,22 @@ def test_cancelled_while_it_decodes(backend):
     assert len(chunks) == 4
 
 
+class CancelledInARun(CancellationToken):
+    """Cancelled from another thread while the graph runs for the first time."""
+
+    @contextmanager
+    def interrupting(self, callback):
+        thread = threading.Thread(target=self.cancel)
+        with super().interrupting(callback):
+            thread.start()
+            yield
+            thread.join()
+
+
 def test_cancelled_in_the_middle_of_the_graph(backend):
-    """From another thread, while a long prompt is computed; what was computed until then stays."""
-    token = CancellationToken()
     text = "".join(f"value_{i} = {i}\n" for i in range(2000)) + "‸"
-    timer = threading.Timer(0.05, token.cancel)
-    timer.start()
 
-    check_cancelled(complete(backend, text, cancellation=token))
-    timer.join()
-
+    check_cancelled(complete(backend, text, cancellation=CancelledInARun()))
     assert complete(backend, text)[-1].finish_reason != "cancelled"
 
 
