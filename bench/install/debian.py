@@ -1,42 +1,58 @@
-"""Unpacks a Debian package with all it needs into a folder of its own.
+"""Unpacks Debian packages with all they need into a folder of their own.
 
 The system's package manager is asked with a configuration of ours: its own lists, its own state,
 the mirror that this machine uses already. Nothing is installed into the system, no maintainer
-script runs, and the packages' own C library is used to run what is in them.
+script runs, and the packages' own C library is used to run what is in them. The tests install
+their editors by this too.
 """
 
 import os
 import re
 import shutil
 import subprocess
+import time
+from collections.abc import Sequence
 from pathlib import Path
+
+import filelock
 
 from bench.errors import PeerError
 
 SUITE = "sid"
 _SOURCES = Path("/etc/apt")
+_LISTS_ARE_FRESH_SECONDS = 24 * 3600
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _TOOLS = ("apt-get", "dpkg-deb", "tar")
 _MIRROR = re.compile(r"^(?:URIs:|deb(?:-src)?)\s.*?(https?://\S+/debian)/?(?:\s|$)", re.MULTILINE)
 
 
-def unpack_package(package: str, folder: Path) -> Path:
-    """Unpack ``package`` and its dependencies; return the folder that stands for ``/``.
+def unpack_packages(packages: Sequence[str], folder: Path) -> Path:
+    """Unpack packages and their dependencies; return the folder that stands for ``/``.
 
-    A folder that has been filled already is left as it is. Raises ``PeerError``.
+    A folder that has been filled already is left as it is. Folders beside each other share apt's
+    lists, and wait for each other. Raises ``PeerError``.
     """
     root, done = folder / "root", folder / "complete"
-    if done.exists():
-        return root
-    _require_tools()
-    config = _write_config(folder / "apt")
-    _apt(config, "update", "-qq")
-    plan = _apt(config, "install", "--simulate", "-qq", package)
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder.parent / "apt.lock"):
+        if not done.exists():
+            _download_and_unpack(packages, folder, root)
+            done.touch()
+    return root
+
+
+def _download_and_unpack(packages: Sequence[str], folder: Path, root: Path) -> None:
+    _require_tools(packages)
+    apt = folder.parent / "apt"
+    config = _write_config(apt)
+    if not _has_fresh_lists(apt):
+        _apt(config, "update", "-qq")
+    plan = _apt(config, "install", "--simulate", "-qq", *packages)
     wanted = [f"{m[1]}={m[2]}" for m in re.finditer(r"^Inst (\S+) \((\S+)", plan, re.MULTILINE)]
     if not wanted:
-        raise PeerError(f"Debian's {SUITE} does not offer the package {package}.")
+        raise PeerError(f"Debian's {SUITE} does not offer {', '.join(packages)}.")
     archives = folder / "archives"
-    archives.mkdir(parents=True, exist_ok=True)
+    archives.mkdir(exist_ok=True)
     _apt(config, "download", "-qq", *wanted, cwd=archives)
     for name in ("bin", "sbin", "lib", "lib64"):  # as base-files has it: /lib is /usr/lib
         (root / "usr" / name).mkdir(parents=True, exist_ok=True)
@@ -46,17 +62,22 @@ def unpack_package(package: str, folder: Path) -> Path:
     for archive in sorted(archives.glob("*.deb")):
         _unpack(archive, root)
     shutil.rmtree(archives)
-    done.touch()
-    return root
 
 
-def _require_tools() -> None:
+def _has_fresh_lists(apt: Path) -> bool:
+    """Whether the lists were fetched today: old ones name packages that the mirror has no more."""
+    now = time.time()
+    lists = (apt / "lists").glob("*Packages*")
+    return any(now - path.stat().st_mtime < _LISTS_ARE_FRESH_SECONDS for path in lists)
+
+
+def _require_tools(packages: Sequence[str]) -> None:
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     if missing or not _KEYRING.exists():
         raise PeerError(
             f"Only Debian and its relatives have what this needs ({', '.join(_TOOLS)} and Debian's "
-            "archive keyring). Install llama.cpp as your system has it, and put llama-server on "
-            "PATH or name it in LLAMA_SERVER."
+            f"archive keyring). Install {', '.join(packages)} as your system has it, and put the "
+            "program on PATH."
         )
 
 

@@ -7,7 +7,7 @@ import click
 import platformdirs
 
 from bench.errors import PeerError
-from bench.install.debian import unpack_package
+from bench.install.debian import unpack_packages
 
 
 @click.command()
@@ -31,7 +31,7 @@ def install_llama_server() -> Path:
     program = installed_llama_server()
     if program.exists():
         return program
-    root = unpack_package("llama.cpp", _folder())
+    root = unpack_packages(["llama.cpp"], _folder())
     binary = root / "usr" / "bin" / "llama-server"
     loader = _only(root, "usr/lib/*/ld-linux-*.so.*")
     backends = _only(root, "usr/lib/*/ggml/backends*/libggml-cpu*.so").parent

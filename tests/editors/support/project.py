@@ -1,0 +1,124 @@
+"""A folder in which a real editor works on files, with a home folder of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.editors.support.waiting import wait_until
+
+
+class Project:
+    """``folder`` is the project's root with a ``.git``, ``home`` the user's home folder.
+
+    ``environment`` is what the editor is to be started with: home, XDG folders and coder-lsp's own
+    folders are in the project, and ``coder-lsp`` and ``pylsp`` of this environment are on PATH.
+    """
+
+    def __init__(self, base: Path) -> None:
+        self.folder = base / "project"
+        self.home = base / "home"
+        self._state = base / "state"
+        (self.folder / ".git").mkdir(parents=True)
+        self.home.mkdir()
+        self.environment = _environment(base)
+        self._script = base / "script.json"
+        self.write_script([])
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a file of the project, line ends as they stand in ``text``."""
+        path = self.folder / name
+        path.write_bytes(text.encode())
+        return path
+
+    def read(self, name: str) -> str:
+        """Return a file as it lies on disk, line ends as they are."""
+        return (self.folder / name).read_bytes().decode()
+
+    def wait_for_file(self, name: str, text: str) -> None:
+        """Wait until a file on disk is exactly ``text``."""
+        wait_until(
+            lambda: self.read(name) == text, f"{name} to be {text!r}", lambda: repr(self.read(name))
+        )
+
+    def write_script(self, answers: list[dict[str, Any]]) -> None:
+        """Write what the scripted backend answers (``coder_lsp/backends/scripted.py``)."""
+        self._script.write_text(json.dumps({"answers": answers}), encoding="utf-8")
+
+    @property
+    def scripted(self) -> dict[str, Any]:
+        """The server's settings with which it answers from the script, however slow the machine."""
+        return {"backend": "scripted", "script": str(self._script), "timeBudgetMs": 60_000}
+
+    def usage(self) -> dict[str, Any]:
+        """Return what ``coder-lsp stats --json`` counts in this project's state folder."""
+        command = [sys.executable, "-m", "coder_lsp", "stats", "--json"]
+        result = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, check=True
+        )
+        return json.loads(result.stdout)
+
+    def wait_for_usage(self, counts: Mapping[str, int]) -> None:
+        """Wait until these counters of ``usage`` have these values."""
+        wait_until(
+            lambda: counts.items() <= self.usage().items(),
+            f"coder-lsp stats to count {dict(counts)}",
+            lambda: json.dumps(self.usage(), indent=1),
+        )
+
+    def servers(self) -> list[psutil.Process]:
+        """Return the processes of coder-lsp's server that this project's editor runs."""
+        return [process for process in psutil.process_iter() if self._is_our_server(process)]
+
+    def kill_server(self) -> None:
+        """Kill the server as if it had crashed, and wait until it is gone."""
+        wait_until(lambda: self.servers() != [], "a server to run")
+        killed = self.servers()
+        for process in killed:
+            process.kill()
+        wait_until(lambda: not any(map(psutil.Process.is_running, killed)), "the server to end")
+
+    def end_servers(self) -> None:
+        """Kill what an editor left behind."""
+        for process in self.servers():
+            process.kill()
+
+    def _is_our_server(self, process: psutil.Process) -> bool:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            arguments = process.cmdline()
+            is_server = "serve" in arguments and any("coder" in part for part in arguments)
+            state = process.environ().get("CODER_LSP_STATE_DIR") if is_server else None
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return False
+        return state == str(self._state)
+
+
+def _environment(base: Path) -> dict[str, str]:
+    kept = {name: text for name, text in os.environ.items() if not _is_of_the_user(name)}
+    scripts = sysconfig.get_path("scripts")
+    return {
+        **kept,
+        "HOME": str(base / "home"),
+        "XDG_CONFIG_HOME": str(base / "home" / ".config"),
+        "XDG_CACHE_HOME": str(base / "home" / ".cache"),
+        "XDG_DATA_HOME": str(base / "home" / ".local" / "share"),
+        "XDG_STATE_HOME": str(base / "home" / ".local" / "state"),
+        "CODER_LSP_STATE_DIR": str(base / "state"),
+        "CODER_LSP_CACHE_DIR": str(base / "cache"),
+        "PATH": os.pathsep.join([scripts, os.environ["PATH"]]),
+        "LC_ALL": "C.UTF-8",
+        "COLORTERM": "truecolor",
+    }
+
+
+def _is_of_the_user(name: str) -> bool:
+    prefixes = ("XDG_", "CODER_LSP_", "TMUX", "PYTHON", "VIRTUAL_ENV", "LC_", "LANG")
+    return name.startswith(prefixes)
