@@ -21,9 +21,10 @@ from bench.source_prompts import source_texts
 from coder_lsp.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 from onnx_export.agreement import greedy_agreement, max_abs_error
-from onnx_export.config import CONFIG_NAME, ExportConfig, ModelConfig, Precision
+from onnx_export.config import CONFIG_NAME, ExportConfig, Precision
 from onnx_export.errors import ExportError
 from onnx_export.export import HuggingFaceFolder, Labels, export
+from onnx_export.model_types import read_model_config
 from onnx_export.reference import Reference
 from tests.support.parity import Sequence, load_runner
 from tests.support.tiny_checkpoint import write_tiny_checkpoint
@@ -173,7 +174,7 @@ def _prompts(
     hf_dir: Path, out_dir: Path, num_prompts: int
 ) -> Iterator[tuple[list[int], np.random.Generator]]:
     """Yield fill-in-the-middle prompts of up to 256 tokens, cut from source files at random."""
-    config = ModelConfig.read(hf_dir / CONFIG_NAME)
+    config = read_model_config(hf_dir / CONFIG_NAME)
     folder = ModelFolder.read(out_dir)
     fim, tokenizer = folder.manifest.fim, Tokenizer(folder.tokenizer_path)
     generator = np.random.default_rng(_SEED)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bench.errors import BenchError
 from bench.gguf_tensors import GgufTensor, gguf_tensors
-from onnx_export.config import ModelConfig
+from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.weights import Weights
 
 GgufType = Literal["f32", "f16", "q8_0"]
@@ -34,7 +34,7 @@ _PRE_TOKENIZER = "deepseek-llm"
 def write_gguf(
     path: Path,
     name: str,
-    config: ModelConfig,
+    config: DeepseekV2Config,
     weights: Weights,
     tokenizer: Path,
     kind: GgufType,
@@ -64,7 +64,7 @@ def write_gguf(
     writer.close()
 
 
-def _add_architecture(writer: gguf.GGUFWriter, config: ModelConfig) -> None:
+def _add_architecture(writer: gguf.GGUFWriter, config: DeepseekV2Config) -> None:
     latent, rope = config.kv_lora_rank, config.qk_rope_head_dim
     writer.add_block_count(config.num_hidden_layers)
     writer.add_context_length(config.max_position_embeddings)
@@ -91,7 +91,7 @@ def _add_architecture(writer: gguf.GGUFWriter, config: ModelConfig) -> None:
     writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SOFTMAX)
 
 
-def _add_rotary(writer: gguf.GGUFWriter, config: ModelConfig) -> None:
+def _add_rotary(writer: gguf.GGUFWriter, config: DeepseekV2Config) -> None:
     writer.add_rope_dimension_count(config.qk_rope_head_dim)
     writer.add_rope_freq_base(config.rope_theta)
     yarn = config.yarn
@@ -111,7 +111,7 @@ def _add_rotary(writer: gguf.GGUFWriter, config: ModelConfig) -> None:
     writer.add_rope_scaling_yarn_log_mul(0.1 * yarn.mscale_all_dim)
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, config: ModelConfig, path: Path) -> None:
+def _add_tokenizer(writer: gguf.GGUFWriter, config: DeepseekV2Config, path: Path) -> None:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:

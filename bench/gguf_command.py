@@ -8,7 +8,8 @@ import click
 
 from bench.gguf import GgufType, write_gguf
 from onnx_export.checkpoint import Checkpoint
-from onnx_export.config import CONFIG_NAME, ModelConfig
+from onnx_export.config import CONFIG_NAME
+from onnx_export.deepseek_v2_config import read_deepseek_v2_config
 from onnx_export.random_weights import RandomWeights
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def command(
         else:
             folder = source.parent
             weights = RandomWeights(seed or 0)
-        config = ModelConfig.read(folder / CONFIG_NAME if source.is_dir() else source)
+        config = read_deepseek_v2_config(folder / CONFIG_NAME if source.is_dir() else source)
         if layers is not None:
             config = config.with_layers(layers)
         tokenizer = tokenizer or folder / "tokenizer.json"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_export.config import ModelConfig
+from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.weights import Weights
 
 Read = Callable[[], NDArray[np.float32]]
@@ -29,7 +29,7 @@ class GgufTensor:
     is_exact: bool = False
 
 
-def gguf_tensors(config: ModelConfig, weights: Weights) -> Iterator[GgufTensor]:
+def gguf_tensors(config: DeepseekV2Config, weights: Weights) -> Iterator[GgufTensor]:
     """Yield all tensors in the order of the layers. Raises ``CheckpointError``."""
     hidden, vocabulary = config.hidden_size, config.vocab_size
     find = _Finder(weights)
@@ -58,7 +58,7 @@ class _Finder:
         return GgufTensor(name, shape, (weight.read,), is_exact=is_exact or len(shape) == 1)
 
 
-def _attention(config: ModelConfig, find: _Finder, layer: int) -> Iterator[GgufTensor]:
+def _attention(config: DeepseekV2Config, find: _Finder, layer: int) -> Iterator[GgufTensor]:
     source, block = f"model.layers.{layer}", f"blk.{layer}"
     hidden, heads, latent = config.hidden_size, config.num_attention_heads, config.kv_lora_rank
     nope, rope, value = config.qk_nope_head_dim, config.qk_rope_head_dim, config.v_head_dim
@@ -90,13 +90,15 @@ def _attention(config: ModelConfig, find: _Finder, layer: int) -> Iterator[GgufT
     yield find(f"{block}.attn_output.weight", f"{attention}.o_proj.weight", output_shape)
 
 
-def _dense(config: ModelConfig, find: _Finder, layer: int) -> Iterator[GgufTensor]:
+def _dense(config: DeepseekV2Config, find: _Finder, layer: int) -> Iterator[GgufTensor]:
     for name, shape in _mlp_shapes(config.hidden_size, config.intermediate_size):
         source = f"model.layers.{layer}.mlp.{name}_proj.weight"
         yield find(f"blk.{layer}.ffn_{name}.weight", source, shape)
 
 
-def _moe(config: ModelConfig, weights: Weights, find: _Finder, layer: int) -> Iterator[GgufTensor]:
+def _moe(
+    config: DeepseekV2Config, weights: Weights, find: _Finder, layer: int
+) -> Iterator[GgufTensor]:
     source, block = f"model.layers.{layer}.mlp", f"blk.{layer}"
     hidden, num_experts = config.hidden_size, config.n_routed_experts
     yield find(

@@ -12,7 +12,8 @@ import platformdirs
 from bench.errors import PeerError
 from bench.peers import PeerModel
 from onnx_export.checkpoint import Checkpoint
-from onnx_export.config import CONFIG_NAME, ModelConfig
+from onnx_export.config import CONFIG_NAME
+from onnx_export.deepseek_v2_config import read_deepseek_v2_config
 
 if TYPE_CHECKING:
     from bench.gguf import GgufType
@@ -56,7 +57,7 @@ def _converted(folder: Path, kind: GgufType) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         with Checkpoint(folder) as weights:
-            config = ModelConfig.read(folder / CONFIG_NAME)
+            config = read_deepseek_v2_config(folder / CONFIG_NAME)
             tokenizer = folder / "tokenizer.json"
             write_gguf(partial, "mini", config, weights, tokenizer, kind)
         partial.replace(path)

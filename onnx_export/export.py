@@ -4,19 +4,26 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import onnx_ir as ir
+
 from onnx_export.checkpoint import Checkpoint
-from onnx_export.config import CONFIG_NAME, ExportConfig, ModelConfig
+from onnx_export.config import CONFIG_NAME, ExportConfig
+from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.errors import ConfigError
+from onnx_export.llama_config import LlamaConfig
 from onnx_export.model_folder import (
     Description,
     WriteProgress,
     require_free,
     write_model_folder,
 )
+from onnx_export.model_types import KnownConfig, read_model_config
 from onnx_export.models.deepseek_v2 import build_deepseek_v2
+from onnx_export.models.llama import build_llama
 from onnx_export.quantization import QuantizationPlan
 from onnx_export.random_weights import RandomWeights
 from onnx_export.tokenizer_file import TOKENIZER_NAME, TokenizerFile
+from onnx_export.weights import Weights
 
 # What the graph's producer_version says; raised when exports change.
 EXPORTER_VERSION = "1"
@@ -62,15 +69,25 @@ def export(
 ) -> None:
     """Write the model folder ``out_dir``. Raises ``ExportError``; then nothing is written."""
     require_free(out_dir)
-    model = ModelConfig.read(source.config_path)
+    model = read_model_config(source.config_path)
     if isinstance(source, MadeUp) and source.num_layers is not None:
         model = model.with_layers(source.num_layers)
     config.resolve_context_length(model)
     tokenizer = TokenizerFile.read(labels.tokenizer or source.config_path.with_name(TOKENIZER_NAME))
     description = _describe(source, out_dir, model, tokenizer, labels)
     with _open_weights(source) as weights:
-        graph = build_deepseek_v2(model, QuantizationPlan.of(config), weights, EXPORTER_VERSION)
+        graph = _build(model, config, weights)
         write_model_folder(out_dir, graph, model, config, tokenizer, description, on_progress)
+
+
+def _build(model: KnownConfig, config: ExportConfig, weights: Weights) -> ir.Model:
+    plan = QuantizationPlan.of(config)
+    match model:
+        case DeepseekV2Config():
+            return build_deepseek_v2(model, plan, weights, EXPORTER_VERSION)
+        case LlamaConfig():
+            length = config.resolve_context_length(model)
+            return build_llama(model, plan, weights, length, EXPORTER_VERSION)
 
 
 def _open_weights(
@@ -84,7 +101,7 @@ def _open_weights(
 def _describe(
     source: HuggingFaceFolder | MadeUp,
     out_dir: Path,
-    model: ModelConfig,
+    model: KnownConfig,
     tokenizer: TokenizerFile,
     labels: Labels,
 ) -> Description:

@@ -20,7 +20,7 @@ _OPSETS = {"": 23, MICROSOFT: 1}
 _IR_VERSION = 11
 
 Attribute = int | float | str
-Array = NDArray[np.float32] | NDArray[np.uint8] | NDArray[np.int64]
+Array = NDArray[np.float32] | NDArray[np.uint8] | NDArray[np.int32] | NDArray[np.int64]
 
 
 class GraphBuilder:

@@ -13,7 +13,7 @@ from onnx_export.model_folder import GRAPH_NAME
 class GraphRun:
     """A session and one cache of fixed capacity; ``offset`` tokens have been read."""
 
-    def __init__(self, model_folder: Path, num_layers: int, width: int, capacity: int) -> None:
+    def __init__(self, model_folder: Path, capacity: int) -> None:
         """Load the graph on the CPU. Raises ``ReferenceMissing`` without ONNX Runtime."""
         try:
             import onnxruntime  # noqa: PLC0415 (an export without --verify does not need it)
@@ -28,11 +28,14 @@ class GraphRun:
             str(model_folder / GRAPH_NAME), options, providers=["CPUExecutionProvider"]
         )
         self._binding = self._session.io_binding()
-        self._buffers = [np.zeros((capacity, width), np.float32) for _ in range(num_layers)]
+        past = [i for i in self._session.get_inputs() if i.name.startswith("past.")]
+        # The one dimension with a name is that of the tokens.
+        shapes = [[capacity if isinstance(size, str) else size for size in i.shape] for i in past]
+        self._buffers = [np.zeros(shape, np.float32) for shape in shapes]
         self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(b) for b in self._buffers]
-        for i, value in enumerate(self._values):
-            self._binding.bind_ortvalue_input(f"past.{i}", value)
-            self._binding.bind_ortvalue_output(f"present.{i}", value)
+        for tensor, value in zip(past, self._values, strict=True):
+            self._binding.bind_ortvalue_input(tensor.name, value)
+            self._binding.bind_ortvalue_output(tensor.name.replace("past", "present", 1), value)
         self.offset = 0
 
     def append(self, token_ids: Sequence[int]) -> NDArray[np.float32]:

@@ -16,8 +16,9 @@ from typing import Any
 
 import onnx_ir as ir
 
-from onnx_export.config import ExportConfig, ModelConfig
+from onnx_export.config import ExportConfig
 from onnx_export.errors import OutputError
+from onnx_export.model_types import KnownConfig
 from onnx_export.parameter_count import num_active_parameters, num_parameters
 from onnx_export.tokenizer_file import TOKENIZER_NAME, TokenizerFile
 
@@ -42,7 +43,7 @@ class Description:
 def write_model_folder(
     out_dir: Path,
     graph: ir.Model,
-    model: ModelConfig,
+    model: KnownConfig,
     export: ExportConfig,
     tokenizer: TokenizerFile,
     description: Description,
@@ -72,7 +73,7 @@ def require_free(out_dir: Path) -> None:
 
 
 def _manifest(
-    model: ModelConfig,
+    model: KnownConfig,
     export: ExportConfig,
     tokenizer: TokenizerFile,
     description: Description,
@@ -99,12 +100,7 @@ def _manifest(
         "target": "cpu",
         "graph": GRAPH_NAME,
         "tokenizer": TOKENIZER_NAME,
-        "cache": {
-            "kind": "latent",
-            "num_layers": model.num_hidden_layers,
-            "width": model.cache_width,
-            "dtype": "float32",
-        },
+        "cache": {**model.cache_layout, "dtype": "float32"},
         "fim": {
             "order": "psm",
             "bos": model.bos_token_id,

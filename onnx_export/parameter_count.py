@@ -1,41 +1,61 @@
 """How many parameters a model has, and how many of them a token uses; counted from the config."""
 
 from onnx_export.config import ModelConfig
+from onnx_export.deepseek_v2_config import DeepseekV2Config
+from onnx_export.llama_config import LlamaConfig
+from onnx_export.model_types import KnownConfig
 
 
-def num_parameters(config: ModelConfig) -> int:
+def num_parameters(config: KnownConfig) -> int:
     """Return all parameters; a tied output layer counts once."""
-    return _count(config, config.n_routed_experts)
+    match config:
+        case DeepseekV2Config():
+            return _tables(config) + _deepseek_v2_layers(config, config.n_routed_experts)
+        case LlamaConfig():
+            return _tables(config) + _llama_layers(config)
 
 
-def num_active_parameters(config: ModelConfig) -> int:
+def num_active_parameters(config: KnownConfig) -> int:
     """Return the parameters that one token uses: of the routed experts, only those chosen."""
-    return _count(config, config.num_experts_per_tok)
+    match config:
+        case DeepseekV2Config():
+            return _tables(config) + _deepseek_v2_layers(config, config.num_experts_per_tok)
+        case LlamaConfig():
+            return _tables(config) + _llama_layers(config)
 
 
-def _count(config: ModelConfig, experts_per_layer: int) -> int:
+def _tables(config: ModelConfig) -> int:
+    """Count the embedding, the output layer and the norm before it."""
     tables = 1 if config.tie_word_embeddings else 2
-    embeddings = tables * config.vocab_size * config.hidden_size
-    layers = sum(
-        _attention(config) + _feed_forward(config, layer, experts_per_layer) + _norms(config)
+    return tables * config.vocab_size * config.hidden_size + config.hidden_size
+
+
+def _llama_layers(config: LlamaConfig) -> int:
+    hidden = config.hidden_size
+    heads = 2 * config.num_attention_heads + 2 * config.num_key_value_heads
+    attention = heads * config.head_dim * hidden
+    feed_forward = 3 * hidden * config.intermediate_size
+    return config.num_hidden_layers * (attention + feed_forward + 2 * hidden)
+
+
+def _deepseek_v2_layers(config: DeepseekV2Config, experts_per_layer: int) -> int:
+    return sum(
+        _latent_attention(config)
+        + _feed_forward(config, layer, experts_per_layer)
+        + 2 * config.hidden_size
         for layer in range(config.num_hidden_layers)
     )
-    return embeddings + layers + config.hidden_size
 
 
-def _attention(config: ModelConfig) -> int:
+def _latent_attention(config: DeepseekV2Config) -> int:
     heads, latent = config.num_attention_heads, config.kv_lora_rank
     query = heads * (config.qk_nope_head_dim + config.qk_rope_head_dim)
     up = heads * (config.qk_nope_head_dim + config.v_head_dim)
     into = config.hidden_size * (query + config.cache_width)
-    return into + latent * up + heads * config.v_head_dim * config.hidden_size
+    return into + latent * up + heads * config.v_head_dim * config.hidden_size + latent
 
 
-def _norms(config: ModelConfig) -> int:
-    return 2 * config.hidden_size + config.kv_lora_rank
-
-
-def _feed_forward(config: ModelConfig, layer: int, experts: int) -> int:
+def _feed_forward(config: DeepseekV2Config, layer: int, experts: int) -> int:
     hidden = config.hidden_size
     if config.is_dense(layer):
         return 3 * hidden * config.intermediate_size

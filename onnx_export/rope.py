@@ -1,7 +1,7 @@
 """Rotary position embeddings and the softmax scale, with YaRN folded in.
 
-Follows transformers 5.23 (``_compute_yarn_parameters`` of ``modeling_rope_utils`` and
-``yarn_apply_mscale`` of DeepSeek-V2). All is computed once, at export; no length is baked in.
+Follows transformers 5.23 (``modeling_rope_utils`` and ``yarn_apply_mscale`` of DeepSeek-V2). All is
+computed once, at export.
 """
 
 import math
@@ -9,16 +9,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_export.config import ModelConfig, YarnConfig
+from onnx_export.deepseek_v2_config import DeepseekV2Config, YarnConfig
+from onnx_export.llama_config import LlamaConfig
 
 
-def inverse_frequencies(config: ModelConfig) -> NDArray[np.float32]:
+def inverse_frequencies(config: DeepseekV2Config) -> NDArray[np.float32]:
     """Return the angle that a step of one position adds, for each pair; ``[rope dim / 2]``."""
     dim = config.qk_rope_head_dim
-    exponents = np.arange(0, dim, 2, dtype=np.float32) / np.float32(dim)
-    # torch rounds the power correctly. numpy's float32 power does not, and one unit in the last
-    # place is 3e-4 on the logits at position 5,000.
-    frequencies = (config.rope_theta ** exponents.astype(np.float64)).astype(np.float32)
+    frequencies = _frequencies(dim, config.rope_theta)
     extrapolated = np.float32(1.0) / frequencies
     if config.yarn is None:
         return extrapolated
@@ -27,7 +25,13 @@ def inverse_frequencies(config: ModelConfig) -> NDArray[np.float32]:
     return interpolated * (np.float32(1.0) - keep) + extrapolated * keep
 
 
-def attention_factor(config: ModelConfig) -> float:
+def linear_inverse_frequencies(config: LlamaConfig) -> NDArray[np.float32]:
+    """Return the same with positions divided by the factor of linear scaling; ``[head / 2]``."""
+    plain = np.float32(1.0) / _frequencies(config.head_dim, config.rope_theta)
+    return plain / np.float32(config.rope_factor)
+
+
+def attention_factor(config: DeepseekV2Config) -> float:
     """Return what cos and sin are multiplied by; 1.0 for Lite, whose two mscales are equal."""
     yarn = config.yarn
     if yarn is None:
@@ -39,13 +43,20 @@ def attention_factor(config: ModelConfig) -> float:
     return _mscale(yarn.factor, 1.0)
 
 
-def softmax_scale(config: ModelConfig) -> float:
+def softmax_scale(config: DeepseekV2Config) -> float:
     """Return the factor on attention scores; the head's width is that before absorption."""
     scale = 1.0 / math.sqrt(config.qk_nope_head_dim + config.qk_rope_head_dim)
     if config.yarn is None or not config.yarn.mscale_all_dim:
         return scale
     # transformers 4 forgets this square and is wrong for Lite.
     return scale * _mscale(config.yarn.factor, config.yarn.mscale_all_dim) ** 2
+
+
+def _frequencies(dim: int, theta: float) -> NDArray[np.float32]:
+    exponents = np.arange(0, dim, 2, dtype=np.float32) / np.float32(dim)
+    # torch rounds the power correctly. numpy's float32 power does not, and one unit in the last
+    # place is 3e-4 on the logits at position 5,000.
+    return np.asarray(theta ** exponents.astype(np.float64), np.float32)
 
 
 def _mscale(factor: float, mscale: float) -> float:

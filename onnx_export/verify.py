@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from onnx_export.agreement import greedy_agreement, max_abs_error
-from onnx_export.config import CONFIG_NAME, ModelConfig
+from onnx_export.config import CONFIG_NAME
 from onnx_export.graph_run import GraphRun
+from onnx_export.model_types import read_model_config
 from onnx_export.reference import Reference
 from onnx_export.tokenizer_file import TOKENIZER_NAME
 
@@ -31,10 +32,10 @@ class Comparison:
 def verify(hf_dir: Path, model_folder: Path) -> list[Comparison]:
     """Compare logits and greedy tokens. Raises ``ReferenceMissing``."""
     reference = Reference(hf_dir)
-    config = ModelConfig.read(hf_dir / CONFIG_NAME)
+    config = read_model_config(hf_dir / CONFIG_NAME)
     text_ids = _text_ids(model_folder / TOKENIZER_NAME)
     capacity = max(_PROMPT_LENGTHS) + _NUM_NEW_TOKENS
-    run = GraphRun(model_folder, config.num_hidden_layers, config.cache_width, capacity)
+    run = GraphRun(model_folder, capacity)
     return [
         _compare(reference, run, [config.bos_token_id, *text_ids[: length - 1]])
         for length in _PROMPT_LENGTHS

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_export.config import ModelConfig
+from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.graph_builder import GraphBuilder
 from onnx_export.weights import Weight
 
@@ -25,7 +25,7 @@ class ExpertWeights:
     down_shape: tuple[int, int, int]
 
     @classmethod
-    def find(cls, builder: GraphBuilder, config: ModelConfig) -> "ExpertWeights":
+    def find(cls, builder: GraphBuilder, config: DeepseekV2Config) -> "ExpertWeights":
         """Find the experts of the current scope. Raises ``CheckpointError``."""
         experts, hidden = config.n_routed_experts, config.hidden_size
         intermediate = config.moe_intermediate_size

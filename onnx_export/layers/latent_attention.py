@@ -18,7 +18,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_export.config import ModelConfig
+from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.graph_builder import MICROSOFT, GraphBuilder
 from onnx_export.layers.linear import linear
 from onnx_export.layers.positions import Positions, rotate
@@ -33,7 +33,7 @@ _LATENT_NORM_EPSILON = 1e-6
 
 def latent_attention(
     builder: GraphBuilder,
-    config: ModelConfig,
+    config: DeepseekV2Config,
     plan: QuantizationPlan,
     hidden: ir.Value,
     past: ir.Value,
@@ -58,7 +58,7 @@ def latent_attention(
 
 def _query(
     builder: GraphBuilder,
-    config: ModelConfig,
+    config: DeepseekV2Config,
     plan: QuantizationPlan,
     hidden: ir.Value,
     weight_uk: ir.Value,
@@ -84,7 +84,7 @@ def _query(
 
 def _cache_row(
     builder: GraphBuilder,
-    config: ModelConfig,
+    config: DeepseekV2Config,
     plan: QuantizationPlan,
     hidden: ir.Value,
     where: Positions,
@@ -109,7 +109,7 @@ def _cache_row(
 
 
 def _attend(
-    builder: GraphBuilder, config: ModelConfig, query: ir.Value, rows: ir.Value, mask: ir.Value
+    builder: GraphBuilder, config: DeepseekV2Config, query: ir.Value, rows: ir.Value, mask: ir.Value
 ) -> ir.Value:
     """Return the latents that each head attends to, ``[heads, N, kv_lora_rank]``."""
     scores = builder.op(
@@ -125,7 +125,7 @@ def _attend(
     return builder.op("Slice", [mixed, start, end, axis])
 
 
-def _up_projections(builder: GraphBuilder, config: ModelConfig) -> tuple[ir.Value, ir.Value]:
+def _up_projections(builder: GraphBuilder, config: DeepseekV2Config) -> tuple[ir.Value, ir.Value]:
     """Return W_UK ``[heads, nope, latent]`` and W_UV ``[heads, latent, v]``.
 
     They stay float32: batched over heads they are as fast as quantized ones split by head, and they

@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-from onnx_export.config import ModelConfig
+from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.graph_builder import MICROSOFT, GraphBuilder
 from onnx_export.layers.experts import ExpertWeights
 from onnx_export.layers.linear import INT8_ACTIVATIONS, linear
@@ -21,7 +21,7 @@ from onnx_export.quantization import Quantization, QuantizationPlan
 
 
 def mixture_of_experts(
-    builder: GraphBuilder, config: ModelConfig, plan: QuantizationPlan, x: ir.Value
+    builder: GraphBuilder, config: DeepseekV2Config, plan: QuantizationPlan, x: ir.Value
 ) -> ir.Value:
     """Return the sum of routed and shared experts for ``x`` ``[N, hidden]``."""
     with builder.scope("mlp"):
@@ -45,7 +45,7 @@ def mixture_of_experts(
 
 def _routed(
     builder: GraphBuilder,
-    config: ModelConfig,
+    config: DeepseekV2Config,
     experts: ExpertWeights,
     x: ir.Value,
     logits: ir.Value,
@@ -64,7 +64,7 @@ def _routed(
 
 def _routed_quantized(
     builder: GraphBuilder,
-    config: ModelConfig,
+    config: DeepseekV2Config,
     experts: ExpertWeights,
     x: ir.Value,
     logits: ir.Value,
@@ -93,7 +93,7 @@ def _routed_quantized(
     )
 
 
-def _routing_attributes(config: ModelConfig) -> dict[str, int | float | str]:
+def _routing_attributes(config: DeepseekV2Config) -> dict[str, int | float | str]:
     return {
         "k": config.num_experts_per_tok,
         "activation_type": "swiglu",
@@ -104,7 +104,7 @@ def _routing_attributes(config: ModelConfig) -> dict[str, int | float | str]:
     }
 
 
-def _scaled(builder: GraphBuilder, config: ModelConfig, x: ir.Value) -> ir.Value:
+def _scaled(builder: GraphBuilder, config: DeepseekV2Config, x: ir.Value) -> ir.Value:
     if config.routed_scaling_factor == 1.0:
         return x
     factor = builder.constant(np.array(config.routed_scaling_factor, np.float32))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from onnx_export.config import ModelConfig
+from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.graph_builder import GraphBuilder
 from onnx_export.rope import attention_factor, inverse_frequencies
 
@@ -29,7 +29,7 @@ class Positions:
 
 
 def positions(
-    builder: GraphBuilder, config: ModelConfig, position_ids: ir.Value, total_length: ir.Value
+    builder: GraphBuilder, config: DeepseekV2Config, position_ids: ir.Value, total_length: ir.Value
 ) -> Positions:
     """Return the rotation and the causal mask for ``position_ids`` ``[N]``.
 
@@ -59,7 +59,7 @@ def rotate(
 
 
 def _rotation(
-    builder: GraphBuilder, config: ModelConfig, rows: ir.Value
+    builder: GraphBuilder, config: DeepseekV2Config, rows: ir.Value
 ) -> tuple[ir.Value, ir.Value]:
     frequencies = builder.named_constant("rotary_emb.inv_freq", inverse_frequencies(config))
     steps = builder.op("Cast", [rows], {"to": int(ir.DataType.FLOAT)})

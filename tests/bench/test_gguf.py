@@ -7,7 +7,8 @@ import pytest
 from bench.errors import BenchError
 from bench.gguf import write_gguf
 from onnx_export.checkpoint import Checkpoint
-from onnx_export.config import CONFIG_NAME, ModelConfig
+from onnx_export.config import CONFIG_NAME
+from onnx_export.deepseek_v2_config import read_deepseek_v2_config
 from onnx_export.json_file import read_json
 from onnx_export.random_weights import RandomWeights
 from tests.support.tiny_checkpoint import (
@@ -25,7 +26,7 @@ def folder(tmp_path_factory):
 
 def write(folder, path, kind="f32"):
     with Checkpoint(folder) as weights:
-        config = ModelConfig.read(folder / CONFIG_NAME)
+        config = read_deepseek_v2_config(folder / CONFIG_NAME)
         write_gguf(path, "tiny", config, weights, folder / "tokenizer.json", kind)
     return gguf.GGUFReader(path)
 
@@ -105,7 +106,7 @@ def test_norms_and_gates_stay_exact_when_the_rest_is_quantized(folder, tmp_path)
 
 
 def test_made_up_weights_are_the_exporter_s(folder, tmp_path):
-    config = ModelConfig.read(folder / CONFIG_NAME).with_layers(2)
+    config = read_deepseek_v2_config(folder / CONFIG_NAME).with_layers(2)
     path = tmp_path / "random.gguf"
 
     write_gguf(path, "random", config, RandomWeights(5), folder / "tokenizer.json", "f32")
@@ -119,7 +120,7 @@ def test_made_up_weights_are_the_exporter_s(folder, tmp_path):
 def test_two_mscales_are_refused_since_llama_cpp_has_one(folder, tmp_path):
     scaling = {**TINY_CONFIG["rope_scaling"], "mscale": 1.0}
     write_json(tmp_path / CONFIG_NAME, {**TINY_CONFIG, "rope_scaling": scaling})
-    config = ModelConfig.read(tmp_path / CONFIG_NAME)
+    config = read_deepseek_v2_config(tmp_path / CONFIG_NAME)
 
     tokenizer = folder / "tokenizer.json"
     with pytest.raises(BenchError, match="mscale"):
@@ -129,7 +130,7 @@ def test_two_mscales_are_refused_since_llama_cpp_has_one(folder, tmp_path):
 def test_a_tokenizer_without_fim_tokens_is_refused(folder, tmp_path):
     document = read_json(folder / "tokenizer.json", BenchError, "the tokenizer")
     write_json(tmp_path / "tokenizer.json", {**document, "added_tokens": []})
-    config = ModelConfig.read(folder / CONFIG_NAME)
+    config = read_deepseek_v2_config(folder / CONFIG_NAME)
 
     tokenizer = tmp_path / "tokenizer.json"
     with pytest.raises(BenchError, match="fim"):

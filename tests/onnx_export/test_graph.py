@@ -3,7 +3,8 @@
 import onnx_ir as ir
 import pytest
 
-from onnx_export.config import ExportConfig, parse_model_config
+from onnx_export.config import ExportConfig
+from onnx_export.deepseek_v2_config import parse_deepseek_v2_config
 from onnx_export.models.deepseek_v2 import build_deepseek_v2
 from onnx_export.quantization import QuantizationPlan
 from onnx_export.random_weights import RandomWeights
@@ -13,7 +14,7 @@ CACHE = ["capacity", 96]
 
 
 def build(precision, **changes):
-    config = parse_model_config({**TINY_CONFIG, **changes})
+    config = parse_deepseek_v2_config({**TINY_CONFIG, **changes})
     plan = QuantizationPlan.of(ExportConfig(precision, block_size=16))
     return build_deepseek_v2(config, plan, RandomWeights(0), "test").graph
 

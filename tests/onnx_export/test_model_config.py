@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from onnx_export.config import ExportConfig, ModelConfig, parse_model_config
+from onnx_export.config import ExportConfig
 from onnx_export.errors import ConfigError
+from onnx_export.model_types import parse_model_config, read_model_config
 from tests.support.tiny_checkpoint import TINY_CONFIG
 
 YARN = TINY_CONFIG["rope_scaling"]
@@ -21,7 +22,7 @@ def without(name):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_type": "llama"}, "model_type must be 'deepseek_v2' and is 'llama'"),
+        ({"model_type": "qwen2"}, "model_type must be 'deepseek_v2' or 'llama' and is 'qwen2'"),
         ({"q_lora_rank": 1536}, "q_lora_rank must be None and is 1536"),
         ({"topk_method": "group_limited_greedy"}, "topk_method must be 'greedy'"),
         ({"scoring_func": "sigmoid"}, "scoring_func must be 'softmax'"),
@@ -83,14 +84,14 @@ def test_an_unreadable_config_is_named(tmp_path, content, message):
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
     with pytest.raises(ConfigError, match=message):
-        ModelConfig.read(path)
+        read_model_config(path)
 
 
 def test_a_config_is_read_from_its_file(tmp_path):
     path = tmp_path / "config.json"
     path.write_text(json.dumps(TINY_CONFIG))
 
-    assert ModelConfig.read(path) == parse_model_config(TINY_CONFIG)
+    assert read_model_config(path) == parse_model_config(TINY_CONFIG)
 
 
 @pytest.mark.parametrize("block_size", [0, 8, 24, 48, 512, -32])

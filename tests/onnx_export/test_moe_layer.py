@@ -5,14 +5,15 @@ import onnx_ir as ir
 import onnxruntime
 import pytest
 
-from onnx_export.config import ExportConfig, parse_model_config
+from onnx_export.config import ExportConfig
+from onnx_export.deepseek_v2_config import parse_deepseek_v2_config
 from onnx_export.graph_builder import GraphBuilder
 from onnx_export.layers.moe import mixture_of_experts
 from onnx_export.quantization import QuantizationPlan
 from onnx_export.weights import Weight
 from tests.support.tiny_checkpoint import TINY_CONFIG
 
-CONFIG = parse_model_config(TINY_CONFIG)
+CONFIG = parse_deepseek_v2_config(TINY_CONFIG)
 HIDDEN, INTERMEDIATE = CONFIG.hidden_size, CONFIG.moe_intermediate_size
 
 

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from onnx_export.config import parse_model_config
+from onnx_export.deepseek_v2_config import parse_deepseek_v2_config
 from onnx_export.rope import attention_factor, inverse_frequencies, softmax_scale
 from tests.support.tiny_checkpoint import TINY_CONFIG
 
-LITE = parse_model_config(TINY_CONFIG)
+LITE = parse_deepseek_v2_config(TINY_CONFIG)
 
 
 def with_yarn(**changes):

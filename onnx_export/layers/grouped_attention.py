@@ -1,0 +1,135 @@
+"""Grouped-query attention over a cache of keys and values, as one node.
+
+ONNX Runtime's GroupQueryAttention rotates, writes the new rows into the cache in place, masks and
+attends::
+
+    hidden ─ qkv_proj ─┐
+    past key, value ───┼─ GroupQueryAttention ─┬─ o_proj
+    lengths, cos, sin ─┘                       └─ present key, value
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from onnx_export.graph_builder import MICROSOFT, GraphBuilder
+from onnx_export.layers.linear import linear, linear_with
+from onnx_export.llama_config import LlamaConfig
+from onnx_export.quantization import QuantizationPlan
+from onnx_export.rope import linear_inverse_frequencies
+from onnx_export.weights import Weight
+
+
+@dataclass(frozen=True, slots=True)
+class KeyValue:
+    """The cache of one layer, each ``[1, kv heads, capacity, head_dim]``."""
+
+    key: ir.Value
+    value: ir.Value
+
+
+@dataclass(frozen=True, slots=True)
+class CachedPositions:
+    """``last_position`` int32 ``[1]``, ``total_length`` int32 scalar, ``cos``, ``sin`` tables.
+
+    The tables are ``[context length, head_dim / 2]``.
+    """
+
+    last_position: ir.Value
+    total_length: ir.Value
+    cos: ir.Value
+    sin: ir.Value
+
+
+def cached_positions(
+    builder: GraphBuilder, config: LlamaConfig, total_length: ir.Value, context_length: int
+) -> CachedPositions:
+    """Return what all layers share in one run that ends with ``total_length`` ``[1]`` tokens."""
+    with builder.scope("positions"):
+        total = builder.op("Cast", [total_length], {"to": int(ir.DataType.INT32)})
+        last = builder.op("Sub", [total, builder.constant(np.array([1], np.int32))])
+        scalar = builder.op("Squeeze", [total, builder.integers(0)])
+    shape = (context_length, config.head_dim // 2)
+    cos, sin = (
+        builder.lazy(
+            f"model.rotary_emb.{table.__name__}",
+            ir.DataType.FLOAT,
+            shape,
+            functools.partial(_table, table, config, context_length),
+        )
+        for table in (np.cos, np.sin)
+    )
+    return CachedPositions(last, scalar, cos, sin)
+
+
+def grouped_attention(
+    builder: GraphBuilder,
+    config: LlamaConfig,
+    plan: QuantizationPlan,
+    hidden: ir.Value,
+    past: KeyValue,
+    where: CachedPositions,
+) -> tuple[ir.Value, KeyValue]:
+    """Return the output ``[N, hidden]`` and the cache with N more rows."""
+    heads, kv_heads, head_dim = (
+        config.num_attention_heads,
+        config.num_key_value_heads,
+        config.head_dim,
+    )
+    with builder.scope("self_attn"):
+        packed = linear_with(builder, hidden, _packed_projection(builder, config), plan.body)
+        batch = builder.op("Unsqueeze", [packed, builder.integers(0)])
+        attended, key, value = builder.op_with_outputs(
+            "GroupQueryAttention",
+            [
+                *(batch, None, None, past.key, past.value),
+                *(where.last_position, where.total_length, where.cos, where.sin),
+            ],
+            3,
+            {
+                "num_heads": heads,
+                "kv_num_heads": kv_heads,
+                "do_rotary": 1,
+                "rotary_interleaved": 0,
+            },
+            MICROSOFT,
+        )
+        width = heads * head_dim
+        joined = builder.op("Reshape", [attended, builder.integers(-1, width)])
+        output = linear(builder, joined, "o_proj", width, config.hidden_size, plan.body)
+    return output, KeyValue(key, value)
+
+
+def _packed_projection(builder: GraphBuilder, config: LlamaConfig) -> Weight:
+    """Return the rows of q_proj, k_proj and v_proj below each other: one product for all three."""
+    rows = [
+        heads * config.head_dim
+        for heads in (
+            config.num_attention_heads,
+            config.num_key_value_heads,
+            config.num_key_value_heads,
+        )
+    ]
+    parts = [
+        builder.weights.find(builder.path(f"{name}.weight"), (size, config.hidden_size))
+        for name, size in zip(("q_proj", "k_proj", "v_proj"), rows, strict=True)
+    ]
+    return Weight(
+        builder.path("qkv_proj.weight"),
+        (sum(rows), config.hidden_size),
+        functools.partial(_read_joined, parts),
+    )
+
+
+def _read_joined(parts: Sequence[Weight]) -> NDArray[np.float32]:
+    return np.concatenate([part.read() for part in parts])
+
+
+def _table(function: np.ufunc, config: LlamaConfig, context_length: int) -> NDArray[np.float32]:
+    steps = np.arange(context_length, dtype=np.float32)
+    angles = steps[:, None] * linear_inverse_frequencies(config)
+    return np.asarray(function(angles), np.float32)
