@@ -14,13 +14,14 @@ from coder_lsp.errors import CoderError
 
 _MODULES = types.MappingProxyType(
     {
-        "decode": "bench.decode",
+        "decode": "bench.decode.command",
         "exactness": "bench.exactness",
         "gguf": "bench.gguf_command",
         "infilling": "bench.infilling",
         "opening": "bench.opening",
         "install": "bench.install.llama_server",
         "keystrokes": "bench.keystrokes",
+        "lookup": "bench.lookup.command",
         "order": "bench.order.command",
         "restart": "bench.restart",
         "server": "bench.server",

@@ -18,14 +18,16 @@ from bench.gguf_tensors import GgufTensor, gguf_tensors
 from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.weights import Weights
 
-GgufType = Literal["f32", "f16", "q8_0"]
+GgufType = Literal["f32", "f16", "q8_0", "q4_0"]
 
 _QUANTIZED_BLOCK = 32
 _TYPES = {
     "f32": (gguf.GGMLQuantizationType.F32, gguf.LlamaFileType.ALL_F32),
     "f16": (gguf.GGMLQuantizationType.F16, gguf.LlamaFileType.MOSTLY_F16),
     "q8_0": (gguf.GGMLQuantizationType.Q8_0, gguf.LlamaFileType.MOSTLY_Q8_0),
+    "q4_0": (gguf.GGMLQuantizationType.Q4_0, gguf.LlamaFileType.MOSTLY_Q4_0),
 }
+_QUANTIZED = (gguf.GGMLQuantizationType.Q8_0, gguf.GGMLQuantizationType.Q4_0)
 _FIM_TOKENS = {"pre": "<｜fim▁begin｜>", "suf": "<｜fim▁hole｜>", "mid": "<｜fim▁end｜>"}
 # What llama.cpp calls DeepSeek-V2's way of splitting text before BPE.
 _PRE_TOKENIZER = "deepseek-llm"
@@ -151,7 +153,7 @@ def _merge(merge: str | Sequence[str]) -> str:
 def _type_of(tensor: GgufTensor, wanted: gguf.GGMLQuantizationType) -> gguf.GGMLQuantizationType:
     if tensor.is_exact:
         return gguf.GGMLQuantizationType.F32
-    if wanted == gguf.GGMLQuantizationType.Q8_0 and tensor.shape[-1] % _QUANTIZED_BLOCK:
+    if wanted in _QUANTIZED and tensor.shape[-1] % _QUANTIZED_BLOCK:
         return gguf.GGMLQuantizationType.F16
     return wanted
 

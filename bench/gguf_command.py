@@ -22,7 +22,11 @@ _PATH = click.Path(path_type=Path)
 @click.argument("source", type=_PATH)
 @click.argument("out", type=_PATH)
 @click.option(
-    "--type", "kind", type=click.Choice(["f32", "f16", "q8_0"]), default="q8_0", show_default=True
+    "--type",
+    "kind",
+    type=click.Choice(["f32", "f16", "q8_0", "q4_0"]),
+    default="q8_0",
+    show_default=True,
 )
 @click.option("--tokenizer", type=_PATH, help="Default: tokenizer.json beside config.json.")
 @click.option("--layers", type=int, help="With random weights: cut the model to so many layers.")

@@ -1,4 +1,4 @@
-"""``decode``: decoding ahead by lookup. Whether the output stays what it was, and what it saves.
+"""``lookup``: decoding ahead by lookup. Whether the output stays what it was, and what it saves.
 
 Three parts. Equality: the float32 export of mini, with and without drafts. Speed: time per token by
 kind of edit, with and without drafts in turn. Costs: the time of a pass by its width; from these
@@ -16,10 +16,11 @@ from pathlib import Path
 
 import click
 
-from bench.decoding.decoder import Decoder
-from bench.decoding.edits import KINDS, PREFIX_TOKENS, SUFFIX_TOKENS, places
-from bench.decoding.equality import Equality, measure_equality
-from bench.decoding.speed import (
+from bench.errors import BenchError
+from bench.lookup.decoder import Decoder
+from bench.lookup.edits import KINDS, PREFIX_TOKENS, SUFFIX_TOKENS, places
+from bench.lookup.equality import Equality, measure_equality
+from bench.lookup.speed import (
     NUM_NEW_TOKENS,
     Clock,
     Run,
@@ -29,7 +30,6 @@ from bench.decoding.speed import (
     measure_runs,
     summarise,
 )
-from bench.errors import BenchError
 from coder_lsp.backends.local import embedded_model_path
 from coder_lsp.engine.drafter import LookupMode
 from coder_lsp.model_folder import ModelFolder
@@ -37,7 +37,7 @@ from onnx_export.config import ExportConfig
 from onnx_export.errors import ExportError
 from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, export
 
-LITE_CONFIG = Path(__file__).with_name("lite_config.json")
+LITE_CONFIG = Path(__file__).parent.parent / "lite_config.json"
 _CAPACITY = PREFIX_TOKENS + SUFFIX_TOKENS + NUM_NEW_TOKENS + 64
 _SEED = 20_24
 _PATH = click.Path(path_type=Path)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from bench.decoding.decoder import Continuation, Decoder, Seconds
-from bench.decoding.edits import Place, places
+from bench.lookup.decoder import Continuation, Decoder, Seconds
+from bench.lookup.edits import Place, places
 from coder_lsp.engine.drafter import Drafter, LookupMode, NoDrafts
 
 NUM_NEW_TOKENS = 64

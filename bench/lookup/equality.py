@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.decoding.decoder import Continuation, Decoder
+from bench.lookup.decoder import Continuation, Decoder
 from bench.source_prompts import source_texts
 from coder_lsp.prompt.fim_template import arrange
 

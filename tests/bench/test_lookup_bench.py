@@ -2,10 +2,10 @@
 
 import pytest
 
-from bench.decoding.decoder import Continuation, Decoder, Seconds
-from bench.decoding.edits import KINDS, Place, places
-from bench.decoding.equality import Equality, measure_equality
-from bench.decoding.speed import Run, compute_speed_up, summarise
+from bench.lookup.decoder import Continuation, Decoder, Seconds
+from bench.lookup.edits import KINDS, Place, places
+from bench.lookup.equality import Equality, measure_equality
+from bench.lookup.speed import Run, compute_speed_up, summarise
 from coder_lsp.engine.drafter import Drafter, NoDrafts
 from coder_lsp.model_folder import FimTemplate, ModelFolder
 from tests.support.tiny_model import write_tiny_model
