@@ -43,13 +43,30 @@ class Architecture:
 
 
 @dataclass(frozen=True, slots=True)
-class CacheLayout:
-    """``latent``: one ``[capacity, width]`` tensor a layer, ``past.{i}`` and ``present.{i}``."""
+class LatentLayout:
+    """One ``[capacity, width]`` tensor a layer, ``past.{i}`` and ``present.{i}``."""
 
     kind: Literal["latent"]
     num_layers: int
     width: int
     dtype: Literal["float32", "float16"]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedLayout:
+    """Two tensors ``[1, num_key_value_heads, capacity, head_dim]`` a layer.
+
+    They are ``past.{i}.key`` and ``past.{i}.value``, and ``present`` likewise.
+    """
+
+    kind: Literal["gqa"]
+    num_layers: int
+    num_key_value_heads: int
+    head_dim: int
+    dtype: Literal["float32", "float16"]
+
+
+CacheLayout = LatentLayout | GroupedLayout
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +206,8 @@ def _structure(value: Any, kind: Any, where: str) -> Any:
     if is_dataclass(kind):
         return _structure_object(value, kind, where)
     origin = typing.get_origin(kind)
+    if origin is types.UnionType:
+        return _structure_alternative(value, typing.get_args(kind), where)
     if origin is dict:
         _expect(isinstance(value, dict), where, "an object", value)
         item = typing.get_args(kind)[1]
@@ -199,6 +218,15 @@ def _structure(value: Any, kind: Any, where: str) -> Any:
         return value
     _expect(type(value) is kind, where, _JSON_NAMES[kind], value)
     return value
+
+
+def _structure_alternative(value: Any, kinds: tuple[Any, ...], where: str) -> Any:
+    """Turn JSON into that one of several dataclasses whose ``kind`` it names."""
+    _expect(isinstance(value, dict), where, "an object", value)
+    names = [typing.get_args(typing.get_type_hints(kind)["kind"])[0] for kind in kinds]
+    found = value.get("kind")
+    _expect(found in names, f"{where}: kind", " or ".join(map(repr, names)), found)
+    return _structure_object(value, kinds[names.index(found)], where)
 
 
 def _structure_object(value: Any, kind: Any, where: str) -> Any:

@@ -12,7 +12,7 @@ REFERENCE_VERSIONS = "torch==2.13.0 transformers==5.23.0"
 
 
 class Reference:
-    """``DeepseekV2ForCausalLM`` in float32, with the plainest attention and experts."""
+    """The model in float32, with the plainest attention and experts."""
 
     def __init__(self, hf_dir: Path) -> None:
         """Load a Hugging Face folder. Raises ``ReferenceMissing``."""
@@ -20,12 +20,13 @@ class Reference:
         transformers.utils.logging.disable_progress_bar()
         # One thread is faster than two wherever something else runs too: torch's threads spin.
         self._torch.set_num_threads(1)
-        self._model = transformers.DeepseekV2ForCausalLM.from_pretrained(
+        self._model = transformers.AutoModelForCausalLM.from_pretrained(
             hf_dir,
             dtype=self._torch.float32,
             attn_implementation="eager",
             experts_implementation="eager",
             local_files_only=True,
+            trust_remote_code=False,
         ).eval()
 
     def logits(self, token_ids: list[int]) -> NDArray[np.float32]:

@@ -4,9 +4,7 @@ from coder_lsp.backends.local import embedded_model_path
 from coder_lsp.model_folder import ModelFolder
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.tokenizer import Tokenizer
-from onnx_export.config import ExportConfig
-from onnx_export.export import HuggingFaceFolder, Labels, export
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
+from tests.support.tiny_model import write_tiny_model
 
 
 @pytest.fixture(scope="session")
@@ -34,8 +32,11 @@ def cache_folder_of_the_tests(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory):
-    """A seeded random model of a few hundred tokens of vocabulary, in float32."""
-    temporary = tmp_path_factory.mktemp("tiny")
-    source = HuggingFaceFolder(write_tiny_checkpoint(temporary / "hf"))
-    export(source, temporary / "out", ExportConfig("fp32"), Labels(), lambda *_: None)
-    return temporary / "out"
+    """A seeded random model of a few hundred tokens of vocabulary, in float32: it takes no time."""
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session", params=["deepseek_v2", "llama"])
+def any_tiny_folder(request, tmp_path_factory):
+    """Such a model of each architecture, and so with each layout of the KV cache."""
+    return write_tiny_model(tmp_path_factory.mktemp("tiny"), request.param)

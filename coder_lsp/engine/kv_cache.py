@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from coder_lsp.engine.cache_tensors import CacheTensors
 from coder_lsp.engine.runtime import load_onnxruntime
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ CAPACITY_STEP = 256
 
 
 class KVCache:
-    """One ``[capacity, width]`` buffer for each layer; the first ``offset`` rows are valid.
+    """A buffer for each tensor of the layout; the first ``offset`` rows of it are valid.
 
     Each buffer is bound as past and as present, so a run writes its rows in place. Dropping rows
     is arithmetic: whatever lies beyond ``offset`` is never read and will be overwritten.
@@ -28,6 +29,7 @@ class KVCache:
     def __init__(self, session: Any, layout: CacheLayout, capacity: int) -> None:
         self._session = session
         self._layout = layout
+        self._tensors = CacheTensors.of(layout)
         self._token_ids: list[int] = []
         self._allocate(_round_up(capacity))
 
@@ -56,18 +58,18 @@ class KVCache:
         self._token_ids.extend(token_ids)
 
     def rows(self, start: int, end: int) -> npt.NDArray[Any]:
-        """Return a copy of rows ``start`` to ``end``: ``[num_layers, end - start, width]``."""
-        return np.stack([buffer[start:end] for buffer in self._buffers])
+        """Return a copy of rows ``start`` to ``end``: ``[tensors, heads, end - start, width]``."""
+        return np.stack([view[:, start:end] for view in self._views])
 
     def append_rows(self, token_ids: Sequence[int], rows: npt.NDArray[Any]) -> None:
         """Append tokens that were computed before.
 
-        ``rows`` is ``[num_layers, at least as many, width]``, what ``rows`` returned for them.
+        ``rows`` is ``[tensors, heads, at least as many, width]``, what ``rows`` returned for them.
         """
         offset, end = self.offset, self.offset + len(token_ids)
         self.reserve(end)
-        for buffer, layer in zip(self._buffers, rows, strict=True):
-            buffer[offset:end] = layer[: len(token_ids)]
+        for view, tensor in zip(self._views, rows, strict=True):
+            view[:, offset:end] = tensor[:, : len(token_ids)]
         self.append(token_ids)
 
     def trim(self, num_tokens: int) -> None:
@@ -78,8 +80,8 @@ class KVCache:
     def fork(self, num_tokens: int, capacity: int) -> KVCache:
         """Return a cache of its own with a copy of the first ``num_tokens`` rows."""
         other = KVCache(self._session, self._layout, max(capacity, num_tokens))
-        for source, target in zip(self._buffers, other._buffers, strict=True):
-            target[:num_tokens] = source[:num_tokens]
+        for source, target in zip(self._views, other._views, strict=True):
+            target[:, :num_tokens] = source[:, :num_tokens]
         other.append(self._token_ids[:num_tokens])
         return other
 
@@ -87,25 +89,22 @@ class KVCache:
         """Make room for ``capacity`` tokens; the rows held stay."""
         if capacity <= self._capacity:
             return
-        old, offset = self._buffers, self.offset
+        old, offset = self._views, self.offset
         self._allocate(_round_up(capacity))
-        for source, target in zip(old, self._buffers, strict=True):
-            target[:offset] = source[:offset]
+        for source, target in zip(old, self._views, strict=True):
+            target[:, :offset] = source[:, :offset]
 
     def _allocate(self, capacity: int) -> None:
         ort_value = load_onnxruntime().OrtValue
-        shape = (capacity, self._layout.width)
-        # Zeros rather than empty: rows beyond the offset are masked, but NaN × 0 is NaN.
-        self._buffers = [
-            np.zeros(shape, self._layout.dtype) for _ in range(self._layout.num_layers)
-        ]
+        self._buffers = self._tensors.zeros(capacity)
+        self._views = [self._tensors.by_head(buffer) for buffer in self._buffers]
         self._capacity = capacity
         self._binding = self._session.io_binding()
         # On the CPU an OrtValue shares the array's memory; the binding does not keep it alive.
         self._values = [ort_value.ortvalue_from_numpy(buffer) for buffer in self._buffers]
-        for i, value in enumerate(self._values):
-            self._binding.bind_ortvalue_input(f"past.{i}", value)
-            self._binding.bind_ortvalue_output(f"present.{i}", value)
+        for name, value in zip(self._tensors.names, self._values, strict=True):
+            self._binding.bind_ortvalue_input(f"past.{name}", value)
+            self._binding.bind_ortvalue_output(f"present.{name}", value)
 
 
 def _round_up(capacity: int) -> int:
@@ -114,5 +113,4 @@ def _round_up(capacity: int) -> int:
 
 def bytes_for(layout: CacheLayout, capacity: int) -> int:
     """Return the bytes that a cache of this capacity takes."""
-    itemsize = np.dtype(layout.dtype).itemsize
-    return _round_up(capacity) * layout.width * layout.num_layers * itemsize
+    return _round_up(capacity) * CacheTensors.of(layout).token_bytes

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from coder_lsp.engine.cache_tensors import CacheTensors
 from coder_lsp.engine.kv_cache import KVCache
 from coder_lsp.engine.runtime import create_inference_session, load_onnxruntime
 from coder_lsp.errors import Cancelled, EngineError
@@ -115,8 +116,7 @@ class ModelRunner:
     def _check_interface(self, folder: ModelFolder) -> None:
         """Refuse a graph that does not fit its manifest before the first run does."""
         found = {value.name for value in self._session.get_inputs()}
-        layers = range(self._layout.num_layers)
-        expected = {*_INPUTS, *(f"past.{i}" for i in layers)}
+        expected = {*_INPUTS, *(f"past.{name}" for name in CacheTensors.of(self._layout).names)}
         if found != expected:
             names = ", ".join(sorted(found ^ expected))
             raise EngineError(

@@ -4,7 +4,7 @@ Integers are little-endian; rows are as the processor has them (the identity nam
 
     magic 8 | identity 32 | document 32 | num_tokens u32 | note_size u32
     token ids i32 each | CRC-32 of each block u32 | note | CRC-32 of all until here u32
-    block 0: [num_layers, 64, width] | block 1 | … | last block: [num_layers, the rest, width]
+    block 0: [tensors, heads, 64, width] | block 1 | … | last block: [tensors, heads, rest, width]
 
 A prefix of the tokens is a prefix of the file, so that taking less reads less. Files are read, not
 mapped: one cut off under a mapping would end the process, and Windows cannot replace a mapped one.
@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
+
+from coder_lsp.engine.cache_tensors import CacheTensors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +64,7 @@ class SequenceHead:
 
 def sequence_size(num_tokens: int, note: bytes, layout: CacheLayout) -> int:
     """Return the bytes of a whole file."""
-    return _head_size(num_tokens, len(note)) + num_tokens * _row_bytes(layout)
+    return _head_size(num_tokens, len(note)) + num_tokens * CacheTensors.of(layout).token_bytes
 
 
 def write_sequence(
@@ -98,7 +100,7 @@ def read_head(file: BinaryIO, key: SequenceKey, layout: CacheLayout) -> Sequence
         return None
     head_size = _head_size(num_tokens, note_size)
     # Before anything is allocated by a number that may be damaged.
-    if file.seek(0, 2) != head_size + num_tokens * _row_bytes(layout):
+    if file.seek(0, 2) != head_size + num_tokens * CacheTensors.of(layout).token_bytes:
         return None
     file.seek(_FIXED.size)
     rest = file.read(head_size - _FIXED.size)
@@ -126,14 +128,15 @@ def read_rows(
 
     Raises ``Cancelled`` between two blocks, and ``OSError``.
     """
+    tensors = CacheTensors.of(layout)
     file.seek(head.size)
     for index, start in enumerate(range(0, num_tokens, BLOCK_TOKENS)):
         cancellation.raise_if_cancelled()
         num_stored = min(BLOCK_TOKENS, len(head.token_ids) - start)
-        block = file.read(num_stored * _row_bytes(layout))
+        block = file.read(num_stored * tensors.token_bytes)
         if zlib.crc32(block) != head.checksums[index]:
             return False
-        rows = np.frombuffer(block, layout.dtype).reshape(layout.num_layers, -1, layout.width)
+        rows = np.frombuffer(block, layout.dtype).reshape(tensors.rows_shape)
         cache.append_rows(_slice(head.token_ids, start, num_tokens), rows)
     return True
 
@@ -148,8 +151,3 @@ def _head_size(num_tokens: int, note_size: int) -> int:
 
 def _num_blocks(num_tokens: int) -> int:
     return -(-num_tokens // BLOCK_TOKENS)
-
-
-def _row_bytes(layout: CacheLayout) -> int:
-    """Return the bytes of one token in all layers."""
-    return layout.num_layers * layout.width * np.dtype(layout.dtype).itemsize

@@ -12,12 +12,12 @@ from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.document import DocumentSnapshot
 from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.engine.kv_cache import bytes_for
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.model_folder import ModelFolder
 
 NEAR_TIE = 1e-3
 NUM_TOKENS = 6
-TWO_SEQUENCES = 2 * 256 * 96 * 4 * 3  # rows of the smallest cache × width × bytes × layers
 START = "import os\n\n\ndef f(a):\n    return a\n\n\ndef g(b):\n    return f(b)\n" * 3
 
 
@@ -104,9 +104,10 @@ def cancelled_after(number):
 
 
 @pytest.fixture(scope="module")
-def engines(tiny_folder):
-    folder = ModelFolder.read(tiny_folder)
-    options = EngineOptions(num_threads=1, cache_bytes=TWO_SEQUENCES)
+def engines(any_tiny_folder):
+    folder = ModelFolder.read(any_tiny_folder)
+    two_sequences = 2 * bytes_for(folder.manifest.cache, 1)
+    options = EngineOptions(num_threads=1, cache_bytes=two_sequences)
     return RecordingEngine(folder, options), Engine(folder, EngineOptions(1, lookup="off"))
 
 

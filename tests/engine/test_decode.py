@@ -73,8 +73,8 @@ def fast_pace():
 
 
 @pytest.fixture(scope="module")
-def model(tiny_folder):
-    folder = ModelFolder.read(tiny_folder)
+def model(any_tiny_folder):
+    folder = ModelFolder.read(any_tiny_folder)
     return folder, ModelRunner(folder, num_threads=1)
 
 

@@ -16,8 +16,8 @@ NUM_TOKENS = 32
 
 
 @pytest.fixture(scope="module")
-def folder(tiny_folder):
-    return ModelFolder.read(tiny_folder)
+def folder(any_tiny_folder):
+    return ModelFolder.read(any_tiny_folder)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_stop_string_inside_a_draft(folder, plain):
     check_twice(folder, plain, prompt, GenerationOptions(NUM_TOKENS, stop_strings=(text[9:12],)))
 
 
-def test_the_end_of_the_text_inside_a_draft(folder, tiny_folder):
+def test_the_end_of_the_text_inside_a_draft(folder):
     """The tiny model writes whatever it writes; one of its tokens is taken for the end."""
     prompt = prompt_of(folder, [50, 51], [60])
     plain = Engine(folder, EngineOptions(1, lookup="off"))
@@ -102,7 +102,7 @@ def test_the_end_of_the_text_inside_a_draft(folder, tiny_folder):
     place = next(i for i in letters if texts[i] not in texts[:i])
     (eos,) = plain.tokenizer.encode(texts[place])
     manifest = replace(folder.manifest, fim=replace(folder.manifest.fim, eos=eos))
-    ending = ModelFolder(tiny_folder, manifest)
+    ending = ModelFolder(folder.path, manifest)
     plain = Engine(ending, EngineOptions(1, lookup="off"))
     found = chunks_of(plain, prompt)
 

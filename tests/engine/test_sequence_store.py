@@ -10,6 +10,7 @@ import pytest
 
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine import sequence_store
+from coder_lsp.engine.cache_tensors import CacheTensors
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.sequence_file import BLOCK_TOKENS, SequenceKey, sequence_size
 from coder_lsp.engine.sequence_store import DiskCacheOptions, SequenceStore
@@ -21,8 +22,8 @@ PROVIDER = "CPUExecutionProvider"
 
 
 @pytest.fixture(scope="module")
-def model(tiny_folder):
-    return ModelFolder.read(tiny_folder)
+def model(any_tiny_folder):
+    return ModelFolder.read(any_tiny_folder)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,8 @@ def new_store(model, runner, tmp_path):
 
 def random_cache(runner, layout, token_ids, seed=0):
     cache = runner.create_cache(len(token_ids))
-    shape = (layout.num_layers, len(token_ids), layout.width)
+    num_tensors, num_heads, _, width = CacheTensors.of(layout).rows_shape
+    shape = (num_tensors, num_heads, len(token_ids), width)
     rows = np.random.default_rng(seed).random(shape, dtype=np.float32)
     cache.append_rows(token_ids, rows)
     return cache
@@ -290,6 +292,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from coder_lsp.cancellation import CancellationToken
+from coder_lsp.engine.cache_tensors import CacheTensors
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.sequence_store import DiskCacheOptions, SequenceStore
 from coder_lsp.model_folder import ModelFolder
@@ -298,21 +301,21 @@ import numpy as np
 folder, path, fill = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])
 model = ModelFolder.read(folder)
 runner = ModelRunner(model, 1)
-layout = model.manifest.cache
+num_tensors, num_heads, _, width = CacheTensors.of(model.manifest.cache).rows_shape
 store = SequenceStore(
     DiskCacheOptions(path, 1 << 30), model.manifest, "CPUExecutionProvider", runner.create_cache
 )
 token_ids = list(range(5, 205))
 cache = runner.create_cache(200)
-cache.append_rows(token_ids, np.full((layout.num_layers, 200, layout.width), fill, np.float32))
+cache.append_rows(token_ids, np.full((num_tensors, num_heads, 200, width), fill, np.float32))
 print("ready", flush=True)
 for _ in range(40):
     store.save("file:///a.py", cache, b"", CancellationToken())
 """
 
 
-def test_two_servers_that_write_one_file_never_break_it(new_store, tiny_folder, tmp_path):
-    arguments = [sys.executable, "-c", WRITER, str(tiny_folder), str(tmp_path)]
+def test_two_servers_that_write_one_file_never_break_it(new_store, any_tiny_folder, tmp_path):
+    arguments = [sys.executable, "-c", WRITER, str(any_tiny_folder), str(tmp_path)]
     writers = [
         subprocess.Popen([*arguments, fill], stdout=subprocess.PIPE, text=True)
         for fill in ("1", "2")

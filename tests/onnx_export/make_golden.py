@@ -13,7 +13,12 @@ import numpy as np
 import tokenizers
 
 from onnx_export.reference import Reference
-from tests.support.tiny_checkpoint import TINY_CONFIG, tensors_digest, write_tiny_checkpoint
+from tests.support.tiny_checkpoint import (
+    TINY_CONFIG,
+    tensors_digest,
+    tiny_tensors,
+    write_tiny_checkpoint,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 NUM_GREATEST = 32
@@ -51,7 +56,7 @@ def _write_tiny(reference: Reference) -> None:
     logits = reference.logits(token_ids.tolist())
     np.savez_compressed(
         GOLDEN / "tiny.npz",
-        weights_sha256=tensors_digest(),
+        weights_sha256=tensors_digest(tiny_tensors()),
         token_ids=token_ids.astype(np.int16),
         positions=positions.astype(np.int16),
         logits=logits[positions],

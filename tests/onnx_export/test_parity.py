@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.parity import WAYS, Sequence, in_chunks, load_runner, one_by_one
-from tests.support.tiny_checkpoint import tensors_digest
+from tests.support.tiny_checkpoint import tensors_digest, tiny_tensors
 
 GOLDEN = Path(__file__).parent / "golden"
 EMBEDDED = Path(__file__).parents[2] / "coder_lsp" / "models" / "mini"
@@ -50,7 +50,7 @@ def mini_runner(mini_fp32):
 
 
 def test_golden_logits_belong_to_the_tiny_checkpoint():
-    assert str(np.load(GOLDEN / "tiny.npz")["weights_sha256"]) == tensors_digest(), (
+    assert str(np.load(GOLDEN / "tiny.npz")["weights_sha256"]) == tensors_digest(tiny_tensors()), (
         "The tiny checkpoint has changed; run python -m tests.onnx_export.make_golden."
     )
 

@@ -73,13 +73,18 @@ def write_tiny_checkpoint(folder: Path, experts: ExpertLayout = "apart") -> Path
 
 
 def tiny_tensors() -> dict[str, npt.NDArray[np.float32]]:
-    """Return all weights by name, with experts as separate matrices.
+    """Return all weights by name, with experts as separate matrices."""
+    return seeded_tensors(_shapes())
+
+
+def seeded_tensors(shapes: dict[str, tuple[int, ...]]) -> dict[str, npt.NDArray[np.float32]]:
+    """Return weights of these shapes, the same ones each time.
 
     Only uniform numbers are drawn: their stream is the same in all versions of numpy.
     """
     generator = np.random.default_rng(SEED)
     tensors = {}
-    for name, shape in _shapes().items():
+    for name, shape in shapes.items():
         values = generator.random(shape, dtype=np.float32)
         tensors[name] = (
             values + np.float32(0.5) if "norm" in name else (values - 0.5) * _width(name)
@@ -87,10 +92,10 @@ def tiny_tensors() -> dict[str, npt.NDArray[np.float32]]:
     return tensors
 
 
-def tensors_digest() -> str:
+def tensors_digest(tensors: dict[str, npt.NDArray[np.float32]]) -> str:
     """Return a sha256 over all weights: golden logits belong to these and no others."""
     digest = hashlib.sha256()
-    for name, tensor in tiny_tensors().items():
+    for name, tensor in tensors.items():
         digest.update(name.encode() + tensor.tobytes())
     return digest.hexdigest()
 
@@ -167,20 +172,21 @@ def _shapes() -> dict[str, tuple[int, ...]]:
             f"{path}.self_attn.o_proj.weight": (hidden, heads * v),
         }
         if layer < c["first_k_dense_replace"]:
-            shapes |= _mlp_shapes(f"{path}.mlp", hidden, c["intermediate_size"])
+            shapes |= mlp_shapes(f"{path}.mlp", hidden, c["intermediate_size"])
             continue
         shapes[f"{path}.mlp.gate.weight"] = (c["n_routed_experts"], hidden)
         intermediate = c["moe_intermediate_size"]
         shared = f"{path}.mlp.shared_experts"
-        shapes |= _mlp_shapes(shared, hidden, intermediate * c["n_shared_experts"])
+        shapes |= mlp_shapes(shared, hidden, intermediate * c["n_shared_experts"])
         for i in range(c["n_routed_experts"]):
-            shapes |= _mlp_shapes(f"{path}.mlp.experts.{i}", hidden, intermediate)
+            shapes |= mlp_shapes(f"{path}.mlp.experts.{i}", hidden, intermediate)
     shapes["model.norm.weight"] = (hidden,)
     shapes["lm_head.weight"] = (c["vocab_size"], hidden)
     return shapes
 
 
-def _mlp_shapes(path: str, hidden: int, intermediate: int) -> dict[str, tuple[int, ...]]:
+def mlp_shapes(path: str, hidden: int, intermediate: int) -> dict[str, tuple[int, ...]]:
+    """Return the weights of a gated MLP."""
     return {
         f"{path}.gate_proj.weight": (intermediate, hidden),
         f"{path}.up_proj.weight": (intermediate, hidden),

@@ -1,14 +1,17 @@
-"""The tiny checkpoint as a model folder that the engine loads."""
+"""The tiny checkpoints as model folders that the engine loads."""
 
 from pathlib import Path
 
 from onnx_export.config import ExportConfig
 from onnx_export.export import HuggingFaceFolder, Labels, export
 from tests.support.tiny_checkpoint import write_tiny_checkpoint
+from tests.support.tiny_llama import write_tiny_llama
+
+WRITERS = {"deepseek_v2": write_tiny_checkpoint, "llama": write_tiny_llama}
 
 
-def write_tiny_model(folder: Path) -> Path:
+def write_tiny_model(folder: Path, model_type: str = "deepseek_v2") -> Path:
     """Write the checkpoint and export it in float32. Returns the model folder."""
-    source = HuggingFaceFolder(write_tiny_checkpoint(folder / "hf"))
+    source = HuggingFaceFolder(WRITERS[model_type](folder / "hf"))
     export(source, folder / "model", ExportConfig("fp32"), Labels(), lambda *_: None)
     return folder / "model"
