@@ -1,6 +1,6 @@
 """The model without the product around it, as models are usually measured."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
@@ -35,9 +35,14 @@ class PlainBackend:
         uri = request.snapshot.uri
         return self._engine.generate(uri, prompt_ids, request.options, cancellation)
 
-    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> int:
+    def prepare(
+        self,
+        request: FimRequest,
+        cancellation: CancellationToken,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> int:
         """Compute nothing ahead."""
-        del request, cancellation
+        del request, cancellation, on_progress
         return 0
 
     def forget(self, uri: str) -> None:

@@ -1,6 +1,6 @@
 """The product's window and healing with an unanchored prompt, to compare orders with."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from coder_lsp.backends.base import FimRequest
@@ -87,9 +87,14 @@ class UnanchoredBackend:
             snapshot.uri, prompt.token_ids, request.options, cancellation, healed
         )
 
-    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> int:
+    def prepare(
+        self,
+        request: FimRequest,
+        cancellation: CancellationToken,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> int:
         """Compute nothing ahead."""
-        del request, cancellation
+        del request, cancellation, on_progress
         return 0
 
     def forget(self, uri: str) -> None:

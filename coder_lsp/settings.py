@@ -27,6 +27,9 @@ def _note(doc: str, least: int = 0) -> dict[str, Any]:
 class Settings:
     """What the user wants. The client's names are the same in camel case, under ``coder-lsp``."""
 
+    enabled: bool = field(
+        default=True, metadata=_note("Whether to complete at all; can be toggled by command.")
+    )
     model: str = field(
         default="", metadata=_note("Path of a model folder; empty for the embedded model.")
     )

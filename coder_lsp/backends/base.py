@@ -1,6 +1,6 @@
 """What a backend is asked, and what it must be able to do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,10 +37,16 @@ class Backend(Protocol):
         """
         ...
 
-    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> int:
+    def prepare(
+        self,
+        request: FimRequest,
+        cancellation: CancellationToken,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> int:
         """Compute ahead what ``stream`` would need first; harmless to interrupt.
 
-        Returns the number of prompt tokens computed.
+        Returns the number of prompt tokens computed. ``on_progress`` is called, where this will
+        take so long that a user may want to know, with the share of the window computed so far.
         """
         ...
 

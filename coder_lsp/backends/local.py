@@ -17,7 +17,7 @@ from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from coder_lsp.backends.base import FimRequest
     from coder_lsp.backends.document_anchors import DocumentAnchors, Place
@@ -84,9 +84,14 @@ class LocalBackend:
             prompt.healed.encode(),
         )
 
-    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> int:
+    def prepare(
+        self,
+        request: FimRequest,
+        cancellation: CancellationToken,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> int:
         """Compute the current prompt ahead, then a fresher anchor's where the current is worn."""
-        num_new_tokens = self._compute_ahead(request, cancellation)
+        num_new_tokens = self._compute_ahead(request, cancellation, on_progress)
         self._stored.save(request.snapshot.uri, self._anchors_of(request), cancellation)
         return num_new_tokens
 
@@ -125,7 +130,7 @@ class LocalBackend:
         place = anchors.choose(request.snapshot, self._encoder, budget)
         prompt = self._prompt(place)
         self._stored.restore(request.snapshot.uri, place, prompt.token_ids, cancellation)
-        affordable = max(self._engine.tokens_within(self._prefill_seconds), MIN_PROMPT_TOKENS)
+        affordable = self._num_affordable()
         if self._engine.num_to_compute(prompt.token_ids) <= affordable:
             return place, prompt
         room = affordable + request.options.max_new_tokens
@@ -135,24 +140,39 @@ class LocalBackend:
         place = anchors.narrow(place, request.snapshot, self._encoder, narrow)
         return place, self._prompt(place)
 
-    def _compute_ahead(self, request: FimRequest, cancellation: CancellationToken) -> int:
+    def _compute_ahead(
+        self,
+        request: FimRequest,
+        cancellation: CancellationToken,
+        on_progress: Callable[[float], None] | None,
+    ) -> int:
         anchors, budget = self._anchors_of(request), self._budget(request)
         place = anchors.choose(request.snapshot, self._encoder, budget)
         prepared = self._prepare(place, request, cancellation)
         standby = anchors.standby(request.snapshot, self._encoder, budget)
         if standby is None or not prepared.is_complete:
             return prepared.num_new_tokens
-        renewed = self._prepare(standby, request, cancellation)
+        renewed = self._prepare(standby, request, cancellation, on_progress)
         if renewed.is_complete:
             anchors.keep(standby)
         return prepared.num_new_tokens + renewed.num_new_tokens
 
     def _prepare(
-        self, place: Place, request: FimRequest, cancellation: CancellationToken
+        self,
+        place: Place,
+        request: FimRequest,
+        cancellation: CancellationToken,
+        on_progress: Callable[[float], None] | None = None,
     ) -> Preparation:
-        prompt = self._prompt(place)
-        self._stored.restore(request.snapshot.uri, place, prompt.token_ids, cancellation)
-        return self._engine.prepare(place.sequence_id, prompt.token_ids, cancellation)
+        token_ids = self._prompt(place).token_ids
+        self._stored.restore(request.snapshot.uri, place, token_ids, cancellation)
+        # What a user may wait for is not worth a word.
+        is_long = self._engine.num_to_compute(token_ids) > self._num_affordable()
+        told = on_progress if is_long else None
+        return self._engine.prepare(place.sequence_id, token_ids, cancellation, told)
+
+    def _num_affordable(self) -> int:
+        return max(self._engine.tokens_within(self._prefill_seconds), MIN_PROMPT_TOKENS)
 
     def _prompt(self, place: Place) -> Prompt:
         return build_prompt(

@@ -19,7 +19,7 @@ first one besides. A chunk counts as one token of ``max_new_tokens``; stop strin
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -100,9 +100,14 @@ class ScriptedBackend:
         answer = next((a for a in self._answers if a.is_for(request.snapshot)), self._default)
         return _play(answer, request.options.max_new_tokens, cancellation)
 
-    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> int:
+    def prepare(
+        self,
+        request: FimRequest,
+        cancellation: CancellationToken,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> int:
         """Compute nothing: the answers are written."""
-        del request, cancellation
+        del request, cancellation, on_progress
         self._num_prepared += 1
         return 0
 

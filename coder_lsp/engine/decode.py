@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -32,17 +32,21 @@ def prefill(
     token_ids: Sequence[int],
     pace: PrefillPace,
     cancellation: CancellationToken,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Logits:
     """Compute the tokens of the prompt that ``cache`` does not hold yet; at least one.
 
     Returns the logits ``[vocab_size]`` after the last of them. Raises ``Cancelled``; the chunks
     computed until then stay in the cache. ``pace`` chooses the chunks and learns from them.
+    ``on_progress`` is told the share of the prompt that the cache holds, after each chunk.
     """
     while cache.offset < len(token_ids):
         chunk = token_ids[cache.offset : cache.offset + pace.chunk_size]
         started = perf_counter()
         logits = runner.run(cache, chunk, cancellation)
         pace.record(len(chunk), perf_counter() - started)
+        if on_progress is not None:
+            on_progress(cache.offset / len(token_ids))
     last: Logits = logits[-1]
     return last
 

@@ -27,7 +27,7 @@ from coder_lsp.generation import (
 from coder_lsp.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from coder_lsp.engine.kv_cache import KVCache
     from coder_lsp.engine.sampler import SampledToken
@@ -131,9 +131,16 @@ class Engine:
         return self._pace.tokens_within(seconds) or 0
 
     def prepare(
-        self, sequence_id: str, prompt_ids: Sequence[int], cancellation: CancellationToken
+        self,
+        sequence_id: str,
+        prompt_ids: Sequence[int],
+        cancellation: CancellationToken,
+        on_progress: Callable[[float], None] | None = None,
     ) -> Preparation:
-        """Compute a prompt ahead; what was computed before a cancellation stays."""
+        """Compute a prompt ahead; what was computed before a cancellation stays.
+
+        ``on_progress`` is told the share of the prompt that is held, after each chunk.
+        """
         token_ids = list(prompt_ids)
         self._check_length(token_ids, GenerationOptions(max_new_tokens=1))
         if self._prefix_cache.holds(sequence_id, token_ids):
@@ -141,7 +148,7 @@ class Engine:
         cache = self._prefix_cache.take(sequence_id, token_ids, len(token_ids))
         num_cached = cache.offset
         try:
-            prefill(self._runner, cache, token_ids, self._pace, cancellation)
+            prefill(self._runner, cache, token_ids, self._pace, cancellation, on_progress)
         except Cancelled:
             return Preparation(cache.offset - num_cached, is_complete=False)
         return Preparation(cache.offset - num_cached, is_complete=True)

@@ -61,6 +61,9 @@ def create_server(session: Session) -> CoderServer:
     )
     plain_options = types.CompletionOptions(trigger_characters=completion.TRIGGER_CHARACTERS)
     server.feature(types.TEXT_DOCUMENT_COMPLETION, plain_options)(completion.completion)
+    server.command(commands.TOGGLE_COMMAND)(commands.toggle)
+    server.command(commands.SNOOZE_COMMAND)(commands.snooze)
+    server.command(commands.RESTART_COMMAND)(commands.restart_model)
     server.command(to_lsp.ACCEPT_COMMAND)(commands.accept)
     server.command(commands.STATS_COMMAND)(commands.stats)
     return server

@@ -1,17 +1,54 @@
-"""``workspace/executeCommand``: what the client tells after an offer is taken, and counters."""
+"""``workspace/executeCommand``: on and off, what the client tells of an offer, and counters."""
 
 import asyncio
+import math
 from typing import Any
 
+from pygls.exceptions import JsonRpcInvalidParams
+
 from coder_lsp.server.language_server import CoderServer
+from coder_lsp.server.loading import load_backend, load_if_wanted
 from coder_lsp.session import Answer
 
+TOGGLE_COMMAND = "coder-lsp.toggle"
+SNOOZE_COMMAND = "coder-lsp.snooze"
 STATS_COMMAND = "coder-lsp.stats"
+RESTART_COMMAND = "coder-lsp.restartModel"
+
+_SNOOZE_MINUTES = 10
+_MOST_SNOOZE_MINUTES = 7 * 24 * 60
 
 
-def accept(ls: CoderServer, offer_id: str) -> bool:
-    """Count that an offer was taken; False when it is not known."""
-    return ls.session.accept(offer_id)
+def toggle(ls: CoderServer, *arguments: Any) -> dict[str, bool]:
+    """Turn completions on or off as the argument says, without one the other way than now.
+
+    Who toggles while they are snoozed wants them back.
+    """
+    on = _argument(arguments, not ls.switch.is_active)
+    if not isinstance(on, bool):
+        raise _unusable("true or false", on)
+    ls.switch.turn(on=on)
+    load_if_wanted(ls)
+    return {"enabled": on}
+
+
+def snooze(ls: CoderServer, *arguments: Any) -> dict[str, int]:
+    """Turn completions off for so many minutes; 0 ends that."""
+    minutes = _argument(arguments, _SNOOZE_MINUTES)
+    if not _is_duration(minutes):
+        raise _unusable(f"a number of minutes from 0 to {_MOST_SNOOZE_MINUTES}", minutes)
+    return {"snoozedSeconds": round(ls.switch.snooze(60 * minutes))}
+
+
+def restart_model(ls: CoderServer) -> None:
+    """Load the model anew; the status tells how that goes."""
+    if not ls.engine.is_loading:
+        ls.start(load_backend(ls))
+
+
+def accept(ls: CoderServer, offer_id: str) -> None:
+    """Count that an offer was taken; what is not known does no harm."""
+    ls.session.accept(offer_id)
 
 
 async def stats(ls: CoderServer) -> dict[str, Any]:
@@ -27,6 +64,22 @@ async def stats(ls: CoderServer) -> dict[str, Any]:
         "backend": dict(backend),
         "lastCompletion": None if last is None else _describe(last),
     }
+
+
+def _argument(arguments: tuple[Any, ...], default: Any) -> Any:
+    """Return the one optional argument; null is as good as none."""
+    if len(arguments) > 1:
+        raise _unusable("one argument at most", len(arguments))
+    return default if not arguments or arguments[0] is None else arguments[0]
+
+
+def _is_duration(minutes: Any) -> bool:
+    is_number = isinstance(minutes, (int, float)) and not isinstance(minutes, bool)
+    return is_number and math.isfinite(minutes) and 0 <= minutes <= _MOST_SNOOZE_MINUTES
+
+
+def _unusable(expected: str, found: Any) -> JsonRpcInvalidParams:
+    return JsonRpcInvalidParams(message=f"Expected {expected}, found {found!r}.")
 
 
 def _describe(answer: Answer) -> dict[str, Any]:

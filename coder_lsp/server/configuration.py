@@ -6,7 +6,7 @@ from typing import Any
 from lsprotocol import types
 
 from coder_lsp.server.language_server import CoderServer
-from coder_lsp.server.loading import load_backend
+from coder_lsp.server.loading import load_backend, load_if_wanted
 from coder_lsp.server.logs import set_log_level
 from coder_lsp.settings import SECTION
 
@@ -24,11 +24,17 @@ async def did_change_configuration(
         settings = answer[0] if answer else None
     elif _is_for_other_servers(settings):
         return
+    was_enabled = ls.session.settings.enabled
     change = ls.session.change_settings(settings)
     set_log_level(ls.session.settings.log_level)
     tell_problems(ls, change.problems)
-    if change.needs_reload:
+    enabled = ls.session.settings.enabled
+    if enabled != was_enabled:  # a toggle lasts until the setting itself is changed
+        ls.switch.turn(on=enabled)
+    if change.needs_reload and ls.engine.has_been_loaded:
         await load_backend(ls)
+    else:
+        load_if_wanted(ls)
 
 
 def tell_problems(ls: CoderServer, problems: tuple[str, ...]) -> None:

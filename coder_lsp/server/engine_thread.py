@@ -56,6 +56,11 @@ class EngineThread:
         return self._loading
 
     @property
+    def has_been_loaded(self) -> bool:
+        """Whether a backend was ever asked for."""
+        return self._loading is not None
+
+    @property
     def is_loading(self) -> bool:
         """Whether a backend is being loaded, or waits to be."""
         return self._loading is not None and not self._loading.done()
@@ -68,13 +73,21 @@ class EngineThread:
         """Generate what nobody waits for yet; False when it gave way to what somebody does."""
         return self._submit_background(lambda: self._run(running), running.cancellation)
 
-    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> Future[int]:
-        """Compute ahead what a request will need; the result is the number of prompt tokens."""
+    def prepare(
+        self,
+        request: FimRequest,
+        cancellation: CancellationToken,
+        on_progress: Callable[[float], None],
+    ) -> Future[int]:
+        """Compute ahead what a request will need; the result is the number of prompt tokens.
+
+        ``on_progress`` is called from the engine thread; see ``Backend.prepare``.
+        """
 
         def prepare() -> int:
             if self._backend is None or cancellation.is_cancelled:
                 return 0
-            return self._backend.prepare(request, cancellation)
+            return self._backend.prepare(request, cancellation, on_progress)
 
         return self._submit_background(prepare, cancellation)
 

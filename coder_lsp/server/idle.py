@@ -1,6 +1,8 @@
 """What is done while nobody waits: the next keystroke's prompt, and what comes after accepting."""
 
 import asyncio
+import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 
 from coder_lsp.backends.base import FimRequest
@@ -8,6 +10,7 @@ from coder_lsp.cancellation import CancellationToken
 from coder_lsp.completer import CompletionRequest, RunningCompletion
 from coder_lsp.server.engine_thread import EngineThread
 from coder_lsp.server.generations import Generations
+from coder_lsp.server.status import StatusBoard
 from coder_lsp.session import Session
 
 PREPARE_SECONDS = 0.05
@@ -19,10 +22,17 @@ AHEAD_SECONDS = 0.25
 class IdleWork:
     """At most one piece of work ahead of the user; a new request puts an end to it."""
 
-    def __init__(self, session: Session, engine: EngineThread, generations: Generations) -> None:
+    def __init__(
+        self,
+        session: Session,
+        engine: EngineThread,
+        generations: Generations,
+        status: StatusBoard,
+    ) -> None:
         self._session = session
         self._engine = engine
         self._generations = generations
+        self._status = status
         self._cancellation = CancellationToken()
         self._task: asyncio.Task[None] | None = None
 
@@ -43,7 +53,8 @@ class IdleWork:
     ) -> None:
         await asyncio.sleep(PREPARE_SECONDS)
         fim_request = FimRequest(request.snapshot, request.options, request.snippets)
-        preparing = asyncio.wrap_future(self._engine.prepare(fim_request, cancellation))
+        tell = _on_this_loop(self._status.warm_up)
+        preparing = asyncio.wrap_future(self._engine.prepare(fim_request, cancellation, tell))
         # Shielded, so that what was computed until an interruption is counted all the same.
         preparing.add_done_callback(self._count_prepared)
         await asyncio.shield(preparing)
@@ -64,6 +75,7 @@ class IdleWork:
         generation.done.add_done_callback(lambda _: self._count_generated(running))
 
     def _count_prepared(self, preparing: "asyncio.Future[int]") -> None:
+        self._status.end_warming_up()
         if not preparing.cancelled() and preparing.exception() is None:
             self._session.counters.background_tokens += preparing.result()
 
@@ -71,3 +83,19 @@ class IdleWork:
         counters = self._session.counters
         counters.background_tokens += running.usage.num_new_tokens
         counters.background_generated_tokens += running.usage.num_generated_tokens
+
+
+def _on_this_loop(tell: Callable[[int], None]) -> Callable[[float], None]:
+    """Return what a worker may call with a share of 1: ``tell`` is told each new per cent once."""
+    loop = asyncio.get_running_loop()
+    told = -1
+
+    def report(share: float) -> None:
+        nonlocal told
+        percent = int(100 * share)
+        if percent != told:
+            told = percent
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens any more
+                loop.call_soon_threadsafe(tell, percent)
+
+    return report

@@ -5,7 +5,7 @@ from lsprotocol import types
 from coder_lsp.server.capabilities import client_capabilities
 from coder_lsp.server.configuration import tell_problems
 from coder_lsp.server.language_server import CoderServer
-from coder_lsp.server.loading import load_backend
+from coder_lsp.server.loading import load_if_wanted
 from coder_lsp.server.logs import set_log_level
 
 
@@ -17,7 +17,8 @@ def initialize(ls: CoderServer, params: types.InitializeParams) -> None:
 
 
 def initialized(ls: CoderServer, params: types.InitializedParams) -> None:
-    """Say what was wrong with the options, and load the model."""
+    """Say what was wrong with the options, and load the model unless completions are off."""
     del params
     tell_problems(ls, ls.initial_problems)
-    ls.start(load_backend(ls))
+    ls.switch.turn(on=ls.session.settings.enabled)
+    load_if_wanted(ls)

@@ -1,6 +1,7 @@
 """The server that every feature is given: the session, the engine thread, and words to the user."""
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -10,12 +11,15 @@ from pygls.lsp.server import LanguageServer
 
 from coder_lsp import __version__
 from coder_lsp.backends.base import Backend
+from coder_lsp.completer import RunningCompletion
 from coder_lsp.server.capabilities import ClientCapabilities
 from coder_lsp.server.debounce import Debounce
 from coder_lsp.server.engine_thread import EngineThread
 from coder_lsp.server.generations import Generations
 from coder_lsp.server.idle import IdleWork
 from coder_lsp.server.protocol import CoderProtocol, create_converter, log_error
+from coder_lsp.server.status import STATUS_METHOD, Status, StatusBoard
+from coder_lsp.server.switch import Switch
 from coder_lsp.session import Session
 from coder_lsp.settings import Settings
 
@@ -38,8 +42,10 @@ class CoderServer(LanguageServer):
         self.session = session
         self.engine = EngineThread(create_backend)
         self.debounce = Debounce()
-        self.generations = Generations(session.keep_completion)
-        self.idle = IdleWork(session, self.engine, self.generations)
+        self.switch = Switch(self._switched)
+        self.status = StatusBoard(self.switch, self._send_status)
+        self.generations = Generations(self._generated)
+        self.idle = IdleWork(session, self.engine, self.generations, self.status)
         self.capabilities = ClientCapabilities()
         self.initial_problems: tuple[str, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -55,6 +61,12 @@ class CoderServer(LanguageServer):
         self._tasks.add(task)  # the event loop itself keeps no task alive
         task.add_done_callback(self._end_task)
 
+    def quieten(self) -> None:
+        """Answer what is under way with nothing, and stop all work."""
+        self.idle.interrupt()
+        self.session.cancel_all()
+        self.generations.cancel_all()
+
     def tell(self, kind: types.MessageType, message: str) -> None:
         """Show the user a message."""
         self.window_show_message(types.ShowMessageParams(kind, message))
@@ -68,6 +80,18 @@ class CoderServer(LanguageServer):
         """Log an error; pygls would show it to the user, who cannot do anything about it."""
         del source
         log_error(error)
+
+    def _switched(self) -> None:
+        if not self.switch.is_active:
+            self.quieten()
+        self.status.update()
+
+    def _generated(self, running: RunningCompletion) -> None:
+        self.status.succeed()
+        self.session.keep_completion(running)
+
+    def _send_status(self, status: Status) -> None:
+        self.protocol.notify(STATUS_METHOD, dataclasses.asdict(status))
 
     def _end_task(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

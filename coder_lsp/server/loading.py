@@ -15,23 +15,35 @@ from coder_lsp.server.protocol import log_error
 _log = logging.getLogger(__name__)
 
 
+def load_if_wanted(ls: CoderServer) -> None:
+    """Load the model once completions are on; who never wants them pays nothing for it."""
+    if ls.switch.is_on and not ls.engine.has_been_loaded:
+        ls.start(load_backend(ls))
+
+
 async def load_backend(ls: CoderServer) -> None:
     """Load what the settings name. On failure requests are answered with nothing, and it is told.
 
     The task is superseded, not this coroutine cancelled, when the settings change meanwhile.
     """
-    ls.idle.interrupt()
-    ls.generations.cancel_all()
+    ls.quieten()
+    shown = ls.status.begin_loading()
     loading = asyncio.wrap_future(ls.engine.load(ls.session.settings))
     if ls.capabilities.can_show_progress:
         ls.start(_show_progress(ls, loading))
     try:
-        _log.info("Loaded %s", await loading)
+        model = await loading
     except CoderError as exc:
-        ls.tell_once(types.MessageType.Error, notices.cannot_complete(str(exc)))
+        error = notices.cannot_complete(str(exc))
     except Exception as exc:  # noqa: BLE001 (a damaged installation fails in many ways)
         log_error(exc)
-        ls.tell_once(types.MessageType.Error, notices.failed_to_load(type(exc).__name__))
+        error = notices.failed_to_load(type(exc).__name__)
+    else:
+        _log.info("Loaded %s", model)
+        ls.status.end_loading(shown, model)
+        return
+    ls.status.end_loading(shown, None, error)
+    ls.tell_once(types.MessageType.Error, error)
 
 
 async def _show_progress(ls: CoderServer, loading: "asyncio.Future[str]") -> None:

@@ -4,6 +4,9 @@ LOADING = "Loading the completion model"
 LOADED = "The completion model is loaded"
 NOT_LOADED = "There is no completion model"
 ACCEPTED = "Completion accepted"
+STARTING = "Starting"
+THINKING = "Thinking"
+OFF = "Completions are off"
 INTERNAL_ERROR = (
     "coder-lsp met an error of its own. Its log says where; please report it with that part."
 )
@@ -25,6 +28,21 @@ def failed_to_load(error: str) -> str:
     return cannot_complete(
         f"loading the model met an unexpected {error}. Run coder-lsp doctor, and see the log."
     )
+
+
+def ready(model: str) -> str:
+    """Say which model completes."""
+    return f"Ready: {model}"
+
+
+def warming_up(percent: int) -> str:
+    """Say how much of the window around the cursor has been computed."""
+    return f"warming up, {percent} %"
+
+
+def snoozed(until: str) -> str:
+    """Say until when completions are snoozed."""
+    return f"Completions are snoozed until {until}"
 
 
 def cannot_listen(host: str, port: int, reason: str) -> str:

@@ -39,7 +39,7 @@ async def make_offer(
     that is superseded ends at once with None, while the engine is still on its way to notice.
     """
     document = ls.session.document(uri)
-    if document is None:
+    if document is None or not ls.switch.is_active:
         return None
     offset = from_lsp.offset(document, position, ls.encoding)
     # Everything that looks at the document comes before the first await: later it may be another.
@@ -66,10 +66,13 @@ async def _generate(ls: CoderServer, begun: BegunCompletion, *, is_explicit: boo
         raise
     except CoderError as exc:
         ls.session.fail_completion(begun)
-        ls.tell_once(types.MessageType.Error, notices.cannot_complete(str(exc)))
+        error = notices.cannot_complete(str(exc))
+        ls.status.fail(error)
+        ls.tell_once(types.MessageType.Error, error)
         return None
     except Exception:
         ls.session.fail_completion(begun)
+        ls.status.fail(notices.INTERNAL_ERROR)
         raise
 
 
@@ -113,7 +116,11 @@ async def _wait(
     """
     left = max(0.0, deadline - asyncio.get_running_loop().time())
     timeout = None if ls.engine.is_loading else left
-    with ls.generations.waiting(generation), _superseded(cancellation) as superseded:
+    with (
+        ls.generations.waiting(generation),
+        ls.status.waiting(),
+        _superseded(cancellation) as superseded,
+    ):
         await asyncio.wait(
             (generation.done, superseded), timeout=timeout, return_when=asyncio.FIRST_COMPLETED
         )

@@ -242,7 +242,10 @@ def test_a_prompt_that_would_take_too_long_is_answered_from_a_part_of_it():
 
     first = complete(backend, text)[-1].usage
     assert first.num_prompt_tokens <= 64
-    assert backend.prepare(request, CancellationToken()) > 300
+    shares: list[float] = []
+    assert backend.prepare(request, CancellationToken(), shares.append) > 300
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
     second = complete(backend, text)[-1].usage
     assert second.num_prompt_tokens > 300
     assert second.num_new_tokens <= 1

@@ -22,7 +22,7 @@ class FailingBackend:
     def stream(self, request: Any, cancellation: Any) -> Iterator[Any]:
         raise self._error
 
-    def prepare(self, request: Any, cancellation: Any) -> int:
+    def prepare(self, request: Any, cancellation: Any, on_progress: Any) -> int:
         return 0
 
     def forget(self, uri: str) -> None:

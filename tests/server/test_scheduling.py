@@ -128,7 +128,7 @@ class WaitingBackend:
     def __init__(self) -> None:
         self.has_begun = False
 
-    def prepare(self, request: FimRequest, cancellation: CancellationToken) -> int:
+    def prepare(self, request: FimRequest, cancellation: CancellationToken, on_progress) -> int:
         self.has_begun = True
         while not cancellation.is_cancelled:
             pass
@@ -149,14 +149,14 @@ def check_interrupted(*, submit_first: bool) -> None:
     engine.load(Settings()).result()
     request = FimRequest(snapshot_of("‸"), GenerationOptions())
     if submit_first:
-        preparing = engine.prepare(request, CancellationToken())
+        preparing = engine.prepare(request, CancellationToken(), print)
         while not backend.has_begun:
             pass
         engine.forget("file:///a.py").result()
     else:
         # Both are in the queue before the thread looks again: the urgent one is taken first.
         blocker = engine.forget("file:///b.py")
-        preparing = engine.prepare(request, CancellationToken())
+        preparing = engine.prepare(request, CancellationToken(), print)
         blocker.result()
         engine.forget("file:///a.py").result()
 

@@ -136,6 +136,11 @@ MALFORMED = [
     (INLINE, [1, 2]),
     (types.WORKSPACE_EXECUTE_COMMAND, {"command": "rm", "arguments": []}),
     (types.WORKSPACE_EXECUTE_COMMAND, {"command": "coder-lsp.accept", "arguments": []}),
+    (types.WORKSPACE_EXECUTE_COMMAND, {"command": "coder-lsp.toggle", "arguments": ["on"]}),
+    (types.WORKSPACE_EXECUTE_COMMAND, {"command": "coder-lsp.toggle", "arguments": [True, 1]}),
+    (types.WORKSPACE_EXECUTE_COMMAND, {"command": "coder-lsp.snooze", "arguments": [-1]}),
+    (types.WORKSPACE_EXECUTE_COMMAND, {"command": "coder-lsp.snooze", "arguments": [True]}),
+    (types.WORKSPACE_EXECUTE_COMMAND, {"command": "coder-lsp.snooze", "arguments": [1e300]}),
     ("textDocument/hover", AT_START),
     ("coder-lsp/unheard-of", {"jsonrpc": "2.0"}),
 ]

@@ -42,6 +42,12 @@ class Editor:
         self.encoding = encoding
         self.num_answers: dict[Any, int] = {}
         self.result: types.InitializeResult | None = None
+        self.statuses: list[tuple[str, str, int | None]] = []
+
+        @client.feature("coder-lsp/status")
+        def take_status(params: Any) -> None:
+            self.statuses.append((params.kind, params.message, params.progress))
+
         handle = client.protocol._handle_response
 
         def count(msg_id: Any, result: Any = None, error: Any = None) -> None:
@@ -133,6 +139,11 @@ class Editor:
         """Wait for what the server sends by itself; the test's own time limit ends it."""
         while not has_happened():  # noqa: ASYNC110 (the client has no event for what it collects)
             await asyncio.sleep(0.01)
+
+    @property
+    def status_kinds(self) -> list[str]:
+        """The kinds of status that the server told so far."""
+        return [kind for kind, _, _ in self.statuses]
 
     @property
     def shown(self) -> list[str]:
