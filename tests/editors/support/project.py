@@ -18,7 +18,7 @@ class Project:
     """``folder`` is the project's root with a ``.git``, ``home`` the user's home folder.
 
     ``environment`` is what the editor is to be started with: home, XDG folders and coder-lsp's own
-    folders are in the project, and ``coder-lsp`` and ``pylsp`` of this environment are on PATH.
+    folders are in the project, and ``coder-lsp`` is on PATH.
     """
 
     def __init__(self, base: Path) -> None:
@@ -27,9 +27,16 @@ class Project:
         self._state = base / "state"
         (self.folder / ".git").mkdir(parents=True)
         self.home.mkdir()
+        self._programs = base / "bin"
+        self._programs.mkdir()
+        self.provide("coder-lsp")
         self.environment = _environment(base)
         self._script = base / "script.json"
         self.write_script([])
+
+    def provide(self, program: str) -> None:
+        """Put a program of this environment on the PATH, such as ``pylsp``, a second server."""
+        (self._programs / program).symlink_to(Path(sysconfig.get_path("scripts")) / program)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the project, line ends as they stand in ``text``."""
@@ -82,7 +89,7 @@ class Project:
         killed = self.servers()
         for process in killed:
             process.kill()
-        wait_until(lambda: not any(map(psutil.Process.is_running, killed)), "the server to end")
+        wait_until(lambda: all(map(_has_ended, killed)), "the server to end")
 
     def end_servers(self) -> None:
         """Kill what an editor left behind."""
@@ -91,8 +98,6 @@ class Project:
 
     def _is_our_server(self, process: psutil.Process) -> bool:
         try:
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return False
             arguments = process.cmdline()
             is_server = "serve" in arguments and any("coder" in part for part in arguments)
             state = process.environ().get("CODER_LSP_STATE_DIR") if is_server else None
@@ -103,7 +108,6 @@ class Project:
 
 def _environment(base: Path) -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if not _is_of_the_user(name)}
-    scripts = sysconfig.get_path("scripts")
     return {
         **kept,
         "HOME": str(base / "home"),
@@ -113,10 +117,18 @@ def _environment(base: Path) -> dict[str, str]:
         "XDG_STATE_HOME": str(base / "home" / ".local" / "state"),
         "CODER_LSP_STATE_DIR": str(base / "state"),
         "CODER_LSP_CACHE_DIR": str(base / "cache"),
-        "PATH": os.pathsep.join([scripts, os.environ["PATH"]]),
+        "PATH": os.pathsep.join([str(base / "bin"), os.environ["PATH"]]),
         "LC_ALL": "C.UTF-8",
         "COLORTERM": "truecolor",
     }
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Whether a process has ended, be it that its parent has not asked for its status yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _is_of_the_user(name: str) -> bool:

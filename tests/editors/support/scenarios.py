@@ -99,7 +99,7 @@ SCENARIOS = (
     ),
     Scenario(
         "edit far away",
-        before="first = 1\n" + "line = 0\n" * 300 + "‸\n",
+        before="first = 1\n" + "line = 0\n" * 300 + "‸\n\n",
         answers=(
             *answers_while_typing(_HELLO, 3),
             *answers_while_typing("second = 2", 3),

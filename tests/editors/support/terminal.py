@@ -83,12 +83,12 @@ class Terminal:
 
     def wait_for_screen(
         self,
-        is_right: Callable[[str], bool],
+        is_right: Callable[[str], object],
         expected: str,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """Wait until the screen's text satisfies a condition."""
-        wait_until(lambda: is_right(self.screen()), expected, self.screen, patience_seconds)
+        wait_until(lambda: bool(is_right(self.screen())), expected, self.screen, patience_seconds)
 
     def close(self) -> None:
         """End the program and its terminal."""

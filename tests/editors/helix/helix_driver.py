@@ -1,0 +1,113 @@
+"""Helix in a terminal, with the configuration of ``editors/helix``."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tests.editors.install import programs
+from tests.editors.support.project import Project
+from tests.editors.support.terminal import Terminal
+from tests.editors.support.waiting import wait_until
+
+GUIDE = Path(__file__).parents[3] / "editors" / "helix"
+
+_OPENED = re.compile(r"coder-lsp -> .*textDocument/didOpen")
+# How Helix shows the kind of our entries, at the right of the popup.
+_KIND = re.compile(r".* text *$", re.MULTILINE)
+_NO_GHOST_TEXT = "Helix 25.07 has no inline completion, and takes an entry of the popup as a whole"
+
+
+class HelixDriver:
+    """Offers are entries of the popup. ``log`` is Helix's own, with all that is sent."""
+
+    name: ClassVar[str] = "Helix"
+    unsupported: ClassVar[Mapping[str, str]] = {
+        "accept_word": _NO_GHOST_TEXT,
+        "accept_line": _NO_GHOST_TEXT,
+        "next_alternative": _NO_GHOST_TEXT,
+        "previous_alternative": _NO_GHOST_TEXT,
+    }
+
+    def __init__(self, project: Project, path: Path, settings: Mapping[str, Any]) -> None:
+        self._path = path
+        write_configuration(project, settings)
+        self.log = project.home / "helix.log"
+        command = [programs.installed("helix"), "-vv", "--log", self.log, path]
+        self.terminal = Terminal([str(p) for p in command], project.folder, project.environment)
+        wait_until(self._has_opened, "Helix to open the file in the server", self.terminal.screen)
+
+    def place_cursor(self, line: int, column: int) -> None:
+        self._command(f":{line + 1}")
+        text = self._path.read_text(encoding="utf-8").split("\n")[line]
+        if column == len(text):
+            self.terminal.press("A")
+        else:
+            self.terminal.press("g", "h", *["l"] * column, "i")
+        self.terminal.wait_for(" INS ")
+
+    def type_text(self, text: str) -> None:
+        self.terminal.type_text(text)
+
+    def see(self, rest: str) -> None:
+        entry = re.compile(re.escape(rest) + _KIND.pattern, re.MULTILINE)
+        self.terminal.wait_for_screen(entry.search, f"an entry with {rest!r}")
+
+    def see_something(self) -> None:
+        self.terminal.wait_for_screen(_KIND.search, "an entry")
+
+    def see_nothing(self) -> None:
+        self.terminal.wait_for_screen(lambda screen: not _KIND.search(screen), "no entry")
+
+    def accept(self) -> None:
+        self.terminal.press("Tab", "Enter")
+        self.see_nothing()
+
+    def accept_word(self) -> None:
+        raise AssertionError(_NO_GHOST_TEXT)
+
+    accept_line = next_alternative = previous_alternative = accept_word
+
+    def dismiss(self) -> None:
+        self.terminal.press("C-c")
+
+    def trigger(self) -> None:
+        self.terminal.press("C-Space")
+
+    def undo(self) -> None:
+        self.terminal.press("Escape", "u")
+
+    def save(self) -> None:
+        self._command(":w")
+
+    def see_server_end(self) -> None:
+        self.terminal.wait_for("Language server exited")
+
+    def restart_server(self) -> None:
+        self._command(":lsp-restart coder-lsp")
+        self.terminal.press("a")
+
+    def close(self) -> None:
+        self.terminal.close()
+
+    def _command(self, text: str) -> None:
+        self.terminal.press("Escape")
+        self.terminal.type_text(text)
+        self.terminal.press("Enter")
+
+    def _has_opened(self) -> bool:
+        log = self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+        return _OPENED.search(log) is not None
+
+
+def write_configuration(project: Project, settings: Mapping[str, Any]) -> None:
+    """Write the guide's two files to the home folder, the server's settings at the end of one."""
+    folder = project.home / ".config" / "helix"
+    folder.mkdir(parents=True)
+    # A JSON value of our settings is a TOML value too.
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items())
+    languages = (GUIDE / "languages.toml").read_text(encoding="utf-8")
+    (folder / "languages.toml").write_text(languages + lines, encoding="utf-8")
+    config = (GUIDE / "config.toml").read_text(encoding="utf-8")
+    (folder / "config.toml").write_text(config, encoding="utf-8")

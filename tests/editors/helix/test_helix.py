@@ -1,0 +1,13 @@
+"""Helix by its real keys: what the popup shows, and what lies on disk after it was taken."""
+
+import pytest
+
+from tests.editors.helix.helix_driver import HelixDriver
+from tests.editors.support.scenarios import check_scenario, scenarios_for
+
+pytestmark = pytest.mark.editors
+
+
+@pytest.mark.parametrize("scenario", scenarios_for(HelixDriver))
+def test_scenario(scenario, project):
+    check_scenario(HelixDriver, scenario, project)
