@@ -9,6 +9,7 @@
     ├── EngineError            the model cannot be run
     │   └── RuntimeMissing     ONNX Runtime is not installed
     ├── BackendError           a backend could not answer
+    ├── InstallError           a model could not be fetched or exported
     └── Cancelled              the work was cancelled; nothing is wrong
 
 A message says what was expected, what was found and what to do next.
@@ -41,6 +42,10 @@ class RuntimeMissing(EngineError):
 
 class BackendError(CoderError):
     """A backend could not answer."""
+
+
+class InstallError(CoderError):
+    """A model could not be fetched or exported."""
 
 
 class Cancelled(CoderError):

@@ -31,7 +31,8 @@ class Settings:
         default=True, metadata=_note("Whether to complete at all; can be toggled by command.")
     )
     model: str = field(
-        default="", metadata=_note("Path of a model folder; empty for the embedded model.")
+        default="",
+        metadata=_note("Installed model's name or model folder; empty for the embedded one."),
     )
     backend: BackendName = field(
         default="local", metadata=_note("Who completes: the model inside, or a script.")

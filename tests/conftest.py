@@ -24,9 +24,10 @@ def encoder(tokenizer):
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder_of_the_tests(tmp_path_factory):
-    """Keep this process and the servers it starts out of the user's own cache folder."""
+    """Keep this process and the servers it starts out of the user's own cache and data folders."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("CODER_LSP_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        monkeypatch.setenv("CODER_LSP_DATA_DIR", str(tmp_path_factory.mktemp("data")))
         yield
 
 

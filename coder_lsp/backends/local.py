@@ -11,6 +11,7 @@ from coder_lsp.backends.stored_documents import StoredDocuments
 from coder_lsp.engine.engine import Engine, EngineOptions, Preparation
 from coder_lsp.engine.sequence_folder import sequences_path
 from coder_lsp.engine.sequence_store import DiskCacheOptions
+from coder_lsp.installed_models import find_model
 from coder_lsp.model_folder import ModelFolder
 from coder_lsp.prompt.build import build_prompt
 from coder_lsp.prompt.line_encoder import LineEncoder
@@ -199,5 +200,10 @@ def embedded_model_path() -> Path:
 
 
 def model_path(setting: str) -> Path:
-    """Return the folder that the setting ``model`` names; empty names the embedded model."""
-    return Path(setting).expanduser() if setting else embedded_model_path()
+    """Return the folder that the setting ``model`` names; empty names the embedded model.
+
+    An installed model's name comes before a path that reads the same.
+    """
+    if not setting:
+        return embedded_model_path()
+    return find_model(setting) or Path(setting).expanduser()

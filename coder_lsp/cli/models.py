@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-import platformdirs
 
 from coder_lsp.backends.local import embedded_model_path
 from coder_lsp.errors import ModelFolderError
+from coder_lsp.installed_models import Origin, model_names, models_path
 from coder_lsp.model_folder import ModelFolder
 
 
@@ -23,8 +23,10 @@ class InstalledModel:
 
     @property
     def name(self) -> str:
-        """The model's own name, or the folder's where the model cannot be read."""
-        return self.path.name if self.folder is None else self.folder.manifest.name
+        """What the setting ``model`` calls it: its folder's name; the embedded one's is its own."""
+        if self.embedded and self.folder is not None:
+            return self.folder.manifest.name
+        return self.path.name
 
 
 @click.command("models")
@@ -37,21 +39,17 @@ def command(*, as_json: bool) -> None:
         return
     for model in models:
         click.echo(_as_text(model))
-    click.echo(f"Model folders are looked for in {models_path()}.")
-
-
-def models_path() -> Path:
-    """Return the user's own folder of models; it need not exist."""
-    return platformdirs.user_data_path("coder-lsp", appauthor=False) / "models"
+    click.echo(
+        f"Models are looked for in {models_path()}. The setting 'model' and --model take "
+        "their names."
+    )
 
 
 def find_models() -> list[InstalledModel]:
     """Return the embedded model, then the user's by name; a damaged one carries its error."""
-    home = models_path()
-    own = sorted(path for path in home.iterdir() if path.is_dir()) if home.is_dir() else []
     return [
         read_model(embedded_model_path(), embedded=True),
-        *(read_model(path, embedded=False) for path in own),
+        *(read_model(models_path() / name, embedded=False) for name in model_names()),
     ]
 
 
@@ -70,6 +68,7 @@ def _as_json(model: InstalledModel) -> dict[str, object]:
     folder = model.folder
     manifest = None if folder is None else folder.manifest
     source = None if manifest is None else manifest.source
+    origin = Origin.read(model.path)
     return {
         "name": model.name,
         "path": str(model.path),
@@ -79,6 +78,8 @@ def _as_json(model: InstalledModel) -> dict[str, object]:
         "license": source and source.license,
         "precision": manifest and manifest.precision,
         "source": source and source.model,
+        "repository": origin and origin.repository,
+        "commit": origin and origin.commit,
         "num_parameters": source and source.num_parameters,
         "num_active_parameters": source and source.num_active_parameters,
         "context_length": manifest and manifest.context_length,
@@ -91,6 +92,8 @@ def _as_text(model: InstalledModel) -> str:
         return f"{title}: DAMAGED\n  where      {model.path}\n  error      {model.error}\n"
     manifest = model.folder.manifest
     source = manifest.source
+    origin = Origin.read(model.path)
+    fetched = f"  fetched    {origin.repository} at {origin.commit}\n" if origin else ""
     return (
         f"{title}\n"
         f"  where      {model.path}\n"
@@ -99,4 +102,5 @@ def _as_text(model: InstalledModel) -> str:
         f"  precision  {manifest.precision}\n"
         f"  source     {source.model}, {source.num_parameters / 1e6:.1f} million parameters, "
         f"{source.num_active_parameters / 1e6:.1f} million active\n"
+        f"{fetched}"
     )

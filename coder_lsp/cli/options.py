@@ -11,7 +11,10 @@ from coder_lsp.settings import BackendName, Settings
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 model_option = click.option(
-    "--model", default="", metavar="DIR", help="A model folder instead of the embedded model."
+    "--model",
+    default="",
+    metavar="NAME|DIR",
+    help="An installed model or a model folder instead of the embedded one.",
 )
 _BACKEND = click.option(
     "--backend",

@@ -1,0 +1,78 @@
+"""Where the user's own models lie, which folder a name means, and where a model came from."""
+
+import contextlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+ENVIRONMENT_VARIABLE = "CODER_LSP_DATA_DIR"
+"""Names another data folder than the user's."""
+
+_ORIGIN_NAME = "install.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which repository a model was made of, and at which commit; beside the manifest.
+
+    The manifest says what is in the folder, this file where it was fetched.
+    """
+
+    repository: str
+    commit: str
+
+    @classmethod
+    def read(cls, model_folder: Path) -> "Origin | None":
+        """Return what was noted when the model was installed; None where nothing was."""
+        with contextlib.suppress(OSError, ValueError):
+            document: Any = json.loads((model_folder / _ORIGIN_NAME).read_text(encoding="utf-8"))
+            if isinstance(document, dict):
+                repository, commit = document.get("repository"), document.get("commit")
+                if isinstance(repository, str) and isinstance(commit, str):
+                    return cls(repository, commit)
+        return None
+
+    def write(self, model_folder: Path) -> None:
+        """Note it in a model folder. Raises ``OSError``."""
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        (model_folder / _ORIGIN_NAME).write_text(text, encoding="utf-8", newline="\n")
+
+
+def models_path() -> Path:
+    """Return the user's own folder of models; it need not exist."""
+    return _data_path() / "models"
+
+
+def downloads_path() -> Path:
+    """Return where weights lie while a model is being installed; it need not exist."""
+    return _data_path() / "downloads"
+
+
+def find_model(name: str) -> Path | None:
+    """Return the folder of an installed model; None where none has that name."""
+    # What has a separator, a drive or a tilde is a path and no name.
+    if not name or name in {".", ".."} or name.startswith("~") or Path(name).name != name:
+        return None
+    folder = models_path() / name
+    return folder if folder.is_dir() else None
+
+
+def model_names() -> tuple[str, ...]:
+    """Return the names of all installed models, sound or not."""
+    home = models_path()
+    if not home.is_dir():
+        return ()
+    # The exporter works in hidden folders beside the one that it is to make.
+    folders = (path for path in home.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return tuple(sorted(path.name for path in folders))
+
+
+def _data_path() -> Path:
+    override = os.environ.get(ENVIRONMENT_VARIABLE)
+    if override:
+        return Path(override)
+    return platformdirs.user_data_path("coder-lsp", appauthor=False)
