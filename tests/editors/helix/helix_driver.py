@@ -36,7 +36,7 @@ class HelixDriver:
         self.log = project.home / "helix.log"
         command = [programs.installed("helix"), "-vv", "--log", self.log, path]
         self.terminal = Terminal([str(p) for p in command], project.folder, project.environment)
-        wait_until(self._has_opened, "Helix to open the file in the server", self.terminal.screen)
+        self._wait_for_opening(1)
 
     def place_cursor(self, line: int, column: int) -> None:
         self._command(f":{line + 1}")
@@ -76,7 +76,8 @@ class HelixDriver:
         self.terminal.press("C-Space")
 
     def undo(self) -> None:
-        self.terminal.press("Escape", "u")
+        self._leave_insert_mode()
+        self.terminal.press("u")
 
     def save(self) -> None:
         self._command(":w")
@@ -85,20 +86,34 @@ class HelixDriver:
         self.terminal.wait_for("Language server exited")
 
     def restart_server(self) -> None:
+        num_openings = self._num_openings()
         self._command(":lsp-restart coder-lsp")
-        self.terminal.press("a")
+        self._wait_for_opening(num_openings + 1)
+        self.terminal.press("A")
 
     def close(self) -> None:
         self.terminal.close()
 
     def _command(self, text: str) -> None:
-        self.terminal.press("Escape")
+        self._leave_insert_mode()
         self.terminal.type_text(text)
         self.terminal.press("Enter")
 
-    def _has_opened(self) -> bool:
+    def _leave_insert_mode(self) -> None:
+        """Press Escape, and wait: what follows at once would be taken as Alt and a key."""
+        self.terminal.press("Escape")
+        self.terminal.wait_for(" NOR ")
+
+    def _num_openings(self) -> int:
         log = self.log.read_text(encoding="utf-8") if self.log.exists() else ""
-        return _OPENED.search(log) is not None
+        return len(_OPENED.findall(log))
+
+    def _wait_for_opening(self, number: int) -> None:
+        wait_until(
+            lambda: self._num_openings() >= number,
+            "Helix to open the file in the server",
+            self.terminal.screen,
+        )
 
 
 def write_configuration(project: Project, settings: Mapping[str, Any]) -> None:
