@@ -2,14 +2,15 @@
 
 Each prompt is read in chunks and continued token by token; then the cache is rewound into the
 middle of the prompt, and the rest is read again, the end of it token by token. The reference reads
-prompt and continuation at once, without a cache. A tiny random model with Lite's rotary settings
-follows.
+prompt and continuation at once, without a cache. Tiny random models follow: one with Lite's rotary
+settings, and one of DeepSeek-Coder v1's architecture.
 """
 
 import json
 import tempfile
 import time
-from collections.abc import Iterator
+import types
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from onnx_export.model_types import read_model_config
 from onnx_export.reference import Reference
 from tests.support.parity import Sequence, load_runner
 from tests.support.tiny_checkpoint import write_tiny_checkpoint
+from tests.support.tiny_llama import write_tiny_llama
 
 LOGIT_TOLERANCE = 1e-3
 MAX_NEAR_TIE_SHARE = 0.005
@@ -92,24 +94,34 @@ class Exactness:
 def command(json_path: Path, precision: Precision, num_prompts: int, hf_dir: Path) -> None:
     """Compare logits and greedy tokens with transformers; exit status 1 if fp32 is not exact."""
     try:
-        mini, tiny = _measure_both(hf_dir, precision, num_prompts)
+        mini, *tiny = _measure_all(hf_dir, precision, num_prompts)
     except ExportError as exc:
         raise BenchError(str(exc)) from exc
-    document = {**mini.as_json(), "model": hf_dir.name, "tiny_with_yarn": tiny.as_json()}
+    document = {
+        **mini.as_json(),
+        "model": hf_dir.name,
+        **{name: found.as_json() for name, found in zip(_TINY, tiny, strict=True)},
+    }
     json_path.parent.mkdir(parents=True, exist_ok=True)
     json_path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     click.echo(json.dumps(document, indent=2))
-    if precision == "fp32" and not (mini.is_exact and tiny.is_exact):
+    if precision == "fp32" and not all(found.is_exact for found in (mini, *tiny)):
         raise click.ClickException("The float32 export is not exact.")
 
 
-def _measure_both(
-    hf_dir: Path, precision: Precision, num_prompts: int
-) -> tuple[Exactness, Exactness]:
+_TINY: Mapping[str, Callable[[Path], Path]] = types.MappingProxyType(
+    {"tiny_with_yarn": write_tiny_checkpoint, "tiny_llama": write_tiny_llama}
+)
+
+
+def _measure_all(hf_dir: Path, precision: Precision, num_prompts: int) -> list[Exactness]:
     with tempfile.TemporaryDirectory() as temporary:
-        mini = _measure(hf_dir, Path(temporary) / "mini", precision, num_prompts)
-        tiny_hf = write_tiny_checkpoint(Path(temporary) / "tiny-hf")
-        return mini, _measure(tiny_hf, Path(temporary) / "tiny", precision, num_prompts)
+        folder = Path(temporary)
+        hf_dirs = [hf_dir, *(write(folder / f"{name}-hf") for name, write in _TINY.items())]
+        return [
+            _measure(source, folder / str(i), precision, num_prompts)
+            for i, source in enumerate(hf_dirs)
+        ]
 
 
 def _measure(hf_dir: Path, out_dir: Path, precision: Precision, num_prompts: int) -> Exactness:

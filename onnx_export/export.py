@@ -105,7 +105,7 @@ def _describe(
     tokenizer: TokenizerFile,
     labels: Labels,
 ) -> Description:
-    special = (model.bos_token_id, model.eos_token_id)
+    special = (model.bos_token_id, tokenizer.eos(model))
     known = max(tokenizer.num_text_ids, *(i + 1 for i in special))
     if known > model.vocab_size:
         raise ConfigError(

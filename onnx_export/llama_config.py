@@ -87,10 +87,10 @@ def _require_consistent(config: LlamaConfig) -> None:
             f"config.json: num_attention_heads ({config.num_attention_heads}) must be a multiple "
             f"of num_key_value_heads, which is {kv_heads}."
         )
-    # ONNX Runtime's GroupQueryAttention rotates with vectors of eight.
-    if config.head_dim < 1 or config.head_dim % 8:
+    # ONNX Runtime's GroupQueryAttention refuses to rotate others.
+    if config.head_dim < 1 or config.head_dim % 16:
         raise ConfigError(
-            f"config.json: head_dim must be a multiple of 8 and is {config.head_dim}."
+            f"config.json: head_dim must be a multiple of 16 and is {config.head_dim}."
         )
     if not config.rope_factor >= 1.0:
         raise ConfigError(

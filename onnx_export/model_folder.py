@@ -104,7 +104,7 @@ def _manifest(
         "fim": {
             "order": "psm",
             "bos": model.bos_token_id,
-            "eos": model.eos_token_id,
+            "eos": tokenizer.eos(model),
             "fim_begin": tokenizer.fim_begin,
             "fim_hole": tokenizer.fim_hole,
             "fim_end": tokenizer.fim_end,

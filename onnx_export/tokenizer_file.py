@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from onnx_export.config import ModelConfig
 from onnx_export.errors import TokenizerError
 from onnx_export.json_file import read_json
 
@@ -16,16 +17,22 @@ TOKENIZER_NAME = "tokenizer.json"
 FIM_BEGIN = "<｜fim▁begin｜>"
 FIM_HOLE = "<｜fim▁hole｜>"
 FIM_END = "<｜fim▁end｜>"
+END_OF_TEXT = "<｜end▁of▁sentence｜>"
 
 
 @dataclass(frozen=True, slots=True)
 class TokenizerFile:
-    """``num_text_ids`` is one more than the highest id of ordinary text and of the FIM tokens."""
+    """``num_text_ids`` is one more than the highest id of ordinary text and of the FIM tokens.
+
+    ``end_of_text`` ends a completion. The config of an instruct model may name the end of a turn in
+    its place (DeepSeek-Coder v1: ``<|EOT|>``). None where the tokenizer has no token of that name.
+    """
 
     path: Path
     fim_begin: int
     fim_hole: int
     fim_end: int
+    end_of_text: int | None
     num_text_ids: int
 
     @classmethod
@@ -42,7 +49,12 @@ class TokenizerFile:
             )
         fim = (named[FIM_BEGIN], named[FIM_HOLE], named[FIM_END])
         # Added tokens beyond these belong to chats; a completion never contains them.
-        return cls(path, *fim, num_text_ids=max(*vocabulary.values(), *fim) + 1)
+        num_text_ids = max(*vocabulary.values(), *fim) + 1
+        return cls(path, *fim, named.get(END_OF_TEXT), num_text_ids)
+
+    def eos(self, model: ModelConfig) -> int:
+        """Return the token that ends a completion."""
+        return model.eos_token_id if self.end_of_text is None else self.end_of_text
 
 
 def _vocabulary(document: dict[str, Any], path: Path) -> dict[str, int]:

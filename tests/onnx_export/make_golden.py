@@ -1,6 +1,6 @@
 """Write the golden logits: python -m tests.onnx_export.make_golden, in .venv-reference.
 
-``golden/tiny.npz`` belongs to ``tests/support/tiny_checkpoint.py`` and holds all logits at a few
+``golden/tiny*.npz`` belong to ``tests/support/tiny_variants.py`` and hold all logits at a few
 positions. ``golden/mini.npz`` belongs to the mini model and holds, at a few positions, the greatest
 logits and the logarithm of the sum of all exponentials, which watches over the rest.
 """
@@ -13,12 +13,8 @@ import numpy as np
 import tokenizers
 
 from onnx_export.reference import Reference
-from tests.support.tiny_checkpoint import (
-    TINY_CONFIG,
-    tensors_digest,
-    tiny_tensors,
-    write_tiny_checkpoint,
-)
+from tests.support.tiny_checkpoint import tensors_digest
+from tests.support.tiny_variants import TINY_VARIANTS, TinyVariant
 
 GOLDEN = Path(__file__).parent / "golden"
 NUM_GREATEST = 32
@@ -43,20 +39,21 @@ PROMPTS = (
 def main() -> None:
     """Write both files."""
     GOLDEN.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        _write_tiny(Reference(write_tiny_checkpoint(Path(folder))))
+    for variant in TINY_VARIANTS:
+        with tempfile.TemporaryDirectory() as folder:
+            _write_tiny(variant, Reference(variant.write(Path(folder))))
     mini = Path(os.environ.get("CODER_LSP_MINI_HF", "../shared/models/mini"))
     _write_mini(Reference(mini), mini / "tokenizer.json")
 
 
-def _write_tiny(reference: Reference) -> None:
+def _write_tiny(variant: TinyVariant, reference: Reference) -> None:
     generator = np.random.default_rng(7)
-    token_ids = generator.integers(0, TINY_CONFIG["vocab_size"], NUM_TINY_TOKENS)
+    token_ids = generator.integers(0, variant.vocab_size, NUM_TINY_TOKENS)
     positions = np.array([0, 1, 4, 5, 63, 64, 150, 299, 1500, 4095, 4096, *range(4592, 4600)])
     logits = reference.logits(token_ids.tolist())
     np.savez_compressed(
-        GOLDEN / "tiny.npz",
-        weights_sha256=tensors_digest(tiny_tensors()),
+        GOLDEN / f"{variant.name}.npz",
+        weights_sha256=tensors_digest(variant.tensors()),
         token_ids=token_ids.astype(np.int16),
         positions=positions.astype(np.int16),
         logits=logits[positions],

@@ -5,16 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.onnx_export.conftest import export_quietly
 from tests.support.parity import WAYS, Sequence, in_chunks, load_runner, one_by_one
-from tests.support.tiny_checkpoint import tensors_digest, tiny_tensors
+from tests.support.tiny_checkpoint import tensors_digest
+from tests.support.tiny_variants import TINY_VARIANTS
 
 GOLDEN = Path(__file__).parent / "golden"
 EMBEDDED = Path(__file__).parents[2] / "coder_lsp" / "models" / "mini"
 TOLERANCE = 1e-3
 
 
-def check_tiny(runner, run, num_tokens):
-    golden = np.load(GOLDEN / "tiny.npz")
+def check_tiny(variant, runner, run, num_tokens):
+    golden = np.load(GOLDEN / f"{variant.name}.npz")
     token_ids = golden["token_ids"][:num_tokens].tolist()
     is_read = golden["positions"] < num_tokens
 
@@ -39,9 +41,15 @@ def check_mini(runner, run, prompt):
     assert greedy.tolist() == golden[f"continuation_{prompt}"].tolist()
 
 
+@pytest.fixture(scope="module", params=TINY_VARIANTS, ids=lambda variant: variant.name)
+def variant(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def tiny_runner(tiny_fp32):
-    return load_runner(tiny_fp32)
+def tiny_runner(variant, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(variant.name)
+    return load_runner(export_quietly(variant.write(folder / "hf"), folder / "out"))
 
 
 @pytest.fixture(scope="module")
@@ -49,19 +57,21 @@ def mini_runner(mini_fp32):
     return load_runner(mini_fp32)
 
 
-def test_golden_logits_belong_to_the_tiny_checkpoint():
-    assert str(np.load(GOLDEN / "tiny.npz")["weights_sha256"]) == tensors_digest(tiny_tensors()), (
+def test_golden_logits_belong_to_the_tiny_checkpoint(variant):
+    golden = np.load(GOLDEN / f"{variant.name}.npz")
+
+    assert str(golden["weights_sha256"]) == tensors_digest(variant.tensors()), (
         "The tiny checkpoint has changed; run python -m tests.onnx_export.make_golden."
     )
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_tiny_equals_the_reference_however_it_is_read(tiny_runner, way):
-    check_tiny(tiny_runner, way, num_tokens=300)
+def test_tiny_equals_the_reference_however_it_is_read(variant, tiny_runner, way):
+    check_tiny(variant, tiny_runner, way, num_tokens=300)
 
 
-def test_tiny_equals_the_reference_beyond_the_length_that_yarn_stretches(tiny_runner):
-    check_tiny(tiny_runner, in_chunks, num_tokens=4600)
+def test_tiny_equals_the_reference_beyond_the_length_that_yarn_stretches(variant, tiny_runner):
+    check_tiny(variant, tiny_runner, in_chunks, num_tokens=4600)
 
 
 @pytest.mark.parametrize("prompt", range(3))

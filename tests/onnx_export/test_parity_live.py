@@ -9,6 +9,7 @@ from onnx_export.verify import verify
 from tests.onnx_export.conftest import export_quietly
 from tests.support.parity import WAYS, Sequence, load_runner
 from tests.support.tiny_checkpoint import write_tiny_checkpoint
+from tests.support.tiny_llama import write_tiny_llama
 
 pytestmark = pytest.mark.reference
 TOLERANCE = 1e-3
@@ -29,6 +30,22 @@ def random_token_ids(num_tokens, vocab_size):
 
 def test_tiny_with_lites_rotary_settings(tiny_hf, tiny_fp32):
     check_parity(tiny_hf, tiny_fp32, random_token_ids(400, 320))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"num_key_value_heads": 1},
+        {"num_key_value_heads": 4, "rope_scaling": None},
+        {"tie_word_embeddings": True, "head_dim": 48},
+        {"rope_scaling": {"rope_type": "linear", "factor": 2.5}, "hidden_size": 128},
+    ],
+    ids=["grouped", "one key head", "as many key heads", "tied", "another factor"],
+)
+def test_tiny_llama(tmp_path, changes):
+    hf_dir = write_tiny_llama(tmp_path / "hf", **changes)
+    check_parity(hf_dir, export_quietly(hf_dir, tmp_path / "out"), random_token_ids(400, 272))
 
 
 def test_tiny_beyond_the_length_that_yarn_stretches(tiny_hf, tiny_fp32):

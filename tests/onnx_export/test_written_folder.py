@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.model_folder import GroupedLayout, ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 from onnx_export.config import ExportConfig
 from onnx_export.errors import ConfigError, OutputError, TokenizerError
@@ -19,6 +19,12 @@ from tests.support.tiny_checkpoint import (
     tiny_tokenizer,
     write_json,
     write_tiny_checkpoint,
+)
+from tests.support.tiny_llama import (
+    TINY_LLAMA_CONFIG,
+    tiny_llama_tensors,
+    tiny_llama_tokenizer,
+    write_tiny_llama,
 )
 
 
@@ -86,6 +92,30 @@ def test_chat_tokens_are_not_generable(tmp_path):
     manifest = ModelFolder.read(export_quietly(hf_dir, tmp_path / "out")).manifest
 
     assert manifest.num_generable_ids == 261
+
+
+def test_a_llamas_manifest_is_understood_by_its_reader(tmp_path):
+    folder = ModelFolder.read(export_quietly(write_tiny_llama(tmp_path / "hf"), tmp_path / "out"))
+    folder.verify_files()
+
+    manifest = folder.manifest
+    weights = tiny_llama_tensors(TINY_LLAMA_CONFIG).values()
+    assert manifest.source.num_parameters == sum(tensor.size for tensor in weights)
+    assert manifest.source.num_active_parameters == manifest.source.num_parameters
+    assert manifest.cache == GroupedLayout("gqa", 3, 2, 16, "float32")
+    assert manifest.context_length == 16384
+
+
+@pytest.mark.parametrize("name", ["<｜end▁of▁sentence｜>", "<|EOT|>"])
+def test_the_end_of_text_ends_a_completion_and_not_the_end_of_a_turn(tmp_path, name):
+    ids = {t["content"]: t["id"] for t in tiny_llama_tokenizer()["added_tokens"]}
+    hf_dir = write_tiny_llama(tmp_path / "hf", eos_token_id=ids[name])
+
+    manifest = ModelFolder.read(export_quietly(hf_dir, tmp_path / "out")).manifest
+
+    assert manifest.fim.bos == ids["<｜begin▁of▁sentence｜>"]
+    assert manifest.fim.eos == ids["<｜end▁of▁sentence｜>"]
+    assert manifest.num_generable_ids == ids["<｜fim▁end｜>"] + 1 == ids["<pad>"]
 
 
 @pytest.mark.parametrize("precision", ["int8", "int4"])
