@@ -21,6 +21,7 @@ _MODULES = types.MappingProxyType(
         "opening": "bench.opening",
         "install": "bench.install.llama_server",
         "keystrokes": "bench.keystrokes",
+        "long-context": "bench.long_context",
         "lookup": "bench.lookup.command",
         "order": "bench.order.command",
         "restart": "bench.restart",

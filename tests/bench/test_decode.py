@@ -95,3 +95,22 @@ def test_ratios_are_medians_of_rounds():
     assert readings.ratio("ours", "peer", (8, 1)) == 2.0
     assert readings.median("ours", (8, 1)) == 2.0
     assert readings.difference("ours", "small", (8, 1)) == [0.5, 6.0, 1.0]
+
+
+def test_a_long_context_on_a_tiny_model(tiny_folder, tmp_path):
+    out = tmp_path / "long.json"
+    arguments = ["long-context", "--model", str(tiny_folder), "--json", str(out)]
+    result = CliRunner().invoke(main, [*arguments, "--tokens", "96", "--every", "48"])
+    assert result.exit_code == 0, result.output
+    report = json.loads(out.read_text(encoding="utf-8"))
+
+    assert [step["past"] for step in report["steps"]] == [48, 96]
+    assert report["cache_bytes"] == 256 * report["manifest_bytes_per_token"]
+
+
+def test_a_context_longer_than_the_model_takes_is_refused(tiny_folder, tmp_path):
+    arguments = ["long-context", "--model", str(tiny_folder), "--json", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, [*arguments, "--tokens", "9999999"])
+
+    assert result.exit_code == 1
+    assert "9999999" in result.output
