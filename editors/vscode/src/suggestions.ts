@@ -1,0 +1,41 @@
+/**
+ * VS Code's own suggestion list beside inline completions.
+ *
+ * By default it does not open while one types where an extension completes inline
+ * (`editor.quickSuggestions`: `offWhenInlineCompletions`), which people take for a broken language
+ * server. The choice is the user's, so it is offered, once.
+ */
+
+import * as vscode from 'vscode';
+
+const ASKED = 'coderLsp.askedForQuickSuggestions';
+const HIDDEN = 'offWhenInlineCompletions';
+
+export async function offerQuickSuggestions(memory: vscode.Memento): Promise<void> {
+  if (memory.get<boolean>(ASKED, false) || !areHidden()) {
+    return;
+  }
+  await memory.update(ASKED, true);
+  const show = 'Show both';
+  const chosen = await vscode.window.showInformationMessage(
+    'While coder-lsp completes inline, VS Code keeps its own suggestion list closed until Ctrl+Space is pressed. Let it open while you type, as before?',
+    show,
+    'Keep it closed',
+  );
+  if (chosen === show) {
+    await showQuickSuggestions();
+  }
+}
+
+/** Set `editor.quickSuggestions` so that the list opens in code, the rest as it was. */
+export async function showQuickSuggestions(): Promise<void> {
+  const editor = vscode.workspace.getConfiguration('editor');
+  const before = editor.get<Record<string, unknown>>('quickSuggestions', {});
+  const target = vscode.ConfigurationTarget.Global;
+  await editor.update('quickSuggestions', { ...before, other: 'on' }, target);
+}
+
+function areHidden(): boolean {
+  const value = vscode.workspace.getConfiguration('editor').get<unknown>('quickSuggestions');
+  return (value as { other?: unknown } | null)?.other === HIDDEN;
+}

@@ -1,0 +1,41 @@
+"""The VS Code extension, packaged from ``editors/vscode`` of this checkout."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import filelock
+
+from tests.editors.install.node import run_npm
+
+_ROOT = Path(__file__).parents[3]
+_SOURCE = _ROOT / "editors" / "vscode"
+_PARTS = ("build", "images", "media", "src")
+
+
+def install() -> Path:
+    """Package the extension unless that is done, and return the ``.vsix``. Raises ``PeerError``."""
+    vsix = _SOURCE / "coder-lsp.vsix"
+    installed = _SOURCE / "node_modules" / ".package-lock.json"
+    with filelock.FileLock(_SOURCE / ".package.lock"):
+        if _is_stale(installed, [_SOURCE / "package-lock.json"]):
+            run_npm("ci", folder=_SOURCE)
+        if _is_stale(vsix, _sources()):
+            run_npm("run", "package", folder=_SOURCE)
+    return vsix
+
+
+def _sources() -> Iterable[Path]:
+    """Yield the files that the package is made of, the server's wheel among them."""
+    yield from _SOURCE.glob("*.*")
+    for part in _PARTS:
+        yield from (_SOURCE / part).rglob("*.*")
+    for package in ("coder_lsp", "onnx_export"):
+        yield from (_ROOT / package).rglob("*.py")
+        yield from (_ROOT / package).rglob("*.json")
+
+
+def _is_stale(target: Path, sources: Iterable[Path]) -> bool:
+    if not target.exists():
+        return True
+    made = target.stat().st_mtime
+    return any(path.stat().st_mtime > made for path in sources if path != target)
