@@ -109,6 +109,7 @@ def export(recipe: Path, run: Path, tokenizer: Path, out: Path) -> None:
 @click.option("--kilobytes", type=int, default=200, show_default=True, help="For each language.")
 @click.option("--infilling", type=_EXISTING, help="A data set of human-eval-infilling.")
 @click.option("--limit", type=int, default=1033, show_default=True, help="Tasks of --infilling.")
+@click.option("--lines", type=int, default=100, show_default=True, help="For each language.")
 @click.option("--threads", type=int, default=2, show_default=True)
 @click.option("--json", "out", type=_NEW, required=True)
 def evaluate(
@@ -118,10 +119,11 @@ def evaluate(
     kilobytes: int,
     infilling: Path | None,
     limit: int,
+    lines: int,
     threads: int,
     out: Path,
 ) -> None:
-    """Measure bits per byte on held-out packages, and infilling if asked for."""
+    """Measure bits per byte and exact match on held-out packages, and infilling if asked for."""
     import json  # noqa: PLC0415
 
     from training.evaluate.command import evaluate as evaluate_folder  # noqa: PLC0415
@@ -129,11 +131,13 @@ def evaluate(
 
     num_bytes = kilobytes * 1000
     figures = evaluate_folder(
-        read_recipe(recipe), folder, corpus_folder, num_bytes, infilling, limit, threads
+        read_recipe(recipe), folder, corpus_folder, num_bytes, infilling, limit, lines, threads
     )
     out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     for language, figure in figures["bits_per_byte"].items():
         click.echo(f"{language:12} {figure['bits_per_byte']:.4f} bits per byte")
+    for language, figure in figures.get("held_out_lines", {}).items():
+        click.echo(f"{language:12} {figure['num_exact']} of {figure['num_lines']} lines exact")
 
 
 @main.command()

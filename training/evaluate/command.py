@@ -1,4 +1,4 @@
-"""Evaluate a Hugging Face folder: bits per byte here, infilling by ``bench`` as a child."""
+"""Evaluate a Hugging Face folder: bits per byte, held-out lines, infilling by ``bench``."""
 
 import json
 import subprocess
@@ -10,16 +10,20 @@ from typing import Any
 
 import torch
 
+from coder_lsp.backends.local import LocalBackend
 from coder_lsp.prompt.line_encoder import LineEncoder
+from coder_lsp.settings import Settings
 from coder_lsp.tokenizer import Tokenizer
 from training.corpus.store import Corpus
 from training.evaluate.bits_per_byte import bits_per_byte
+from training.evaluate.held_out_lines import held_out_lines
 from training.model.deepseek import DeepSeek
 from training.model.huggingface import load_huggingface
 from training.recipe import Recipe
 from training.train.command import fim_template
 
 _ENCODER_CAPACITY = 65536
+_UNHURRIED_MS = 600_000
 
 
 def evaluate(
@@ -29,12 +33,13 @@ def evaluate(
     bytes_per_language: int,
     infilling: Path | None,
     limit: int,
+    lines_per_language: int,
     threads: int,
 ) -> dict[str, Any]:
     """Return the figures of a Hugging Face folder as a JSON object.
 
     ``infilling`` is a data set of human-eval-infilling, of which ``limit`` tasks are run on the
-    folder's int8 export.
+    folder's int8 export, as are the held-out lines.
     """
     torch.set_num_threads(threads)
     model = DeepSeek(recipe.model).eval()
@@ -48,18 +53,31 @@ def evaluate(
         "model": json.loads((folder / "training.json").read_text(encoding="utf-8")),
         "bits_per_byte": {language: asdict(figure) for language, figure in measured.items()},
     }
-    if infilling is not None:
-        figures["infilling"] = _infilling(folder, infilling, limit)
+    with tempfile.TemporaryDirectory() as temporary:
+        exported = Path(temporary) / "model"
+        export_model_folder(folder, exported, "int8")
+        if lines_per_language > 0:
+            figures["held_out_lines"] = _lines(exported, corpus, lines_per_language, recipe.seed)
+        if infilling is not None:
+            figures["infilling"] = _infilling(exported, infilling, limit)
     return figures
 
 
-def _infilling(folder: Path, tasks: Path, limit: int) -> Any:
-    with tempfile.TemporaryDirectory() as temporary:
-        model, result = Path(temporary) / "model", Path(temporary) / "infilling.json"
-        export_model_folder(folder, model, "int8")
-        bench = [sys.executable, "-m", "bench", "infilling", str(tasks), "--limit", str(limit)]
-        subprocess.run([*bench, "--model", str(model), "--json", str(result)], check=True)
-        return json.loads(result.read_text(encoding="utf-8"))
+def _lines(model: Path, corpus: Corpus, lines_per_language: int, seed: int) -> dict[str, Any]:
+    settings = Settings(model=str(model), time_budget_ms=_UNHURRIED_MS, disk_cache=False)
+    backend = LocalBackend.load(settings)
+    measured = held_out_lines(backend, corpus, lines_per_language, seed)
+    return {
+        language: {**asdict(lines), "exact_match": round(lines.exact_match, 4)}
+        for language, lines in measured.items()
+    }
+
+
+def _infilling(model: Path, tasks: Path, limit: int) -> Any:
+    result = model.with_name("infilling.json")
+    bench = [sys.executable, "-m", "bench", "infilling", str(tasks), "--limit", str(limit)]
+    subprocess.run([*bench, "--model", str(model), "--json", str(result)], check=True)
+    return json.loads(result.read_text(encoding="utf-8"))
 
 
 def export_model_folder(folder: Path, out: Path, precision: str) -> None:
