@@ -11,7 +11,7 @@ import hashlib
 import json
 import types
 import typing
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -100,6 +100,7 @@ class Manifest:
 
     ``num_generable_ids``: ids from this one on are never generated (unused rows, chat tokens).
     ``context_length``: tokens of prompt and completion together. ``graph`` names the ONNX file.
+    ``expert_block_size``: that of the routed experts; None where an older exporter did not say it.
     """
 
     format_version: int
@@ -116,6 +117,7 @@ class Manifest:
     num_generable_ids: int
     context_length: int
     files: dict[str, FileEntry]
+    expert_block_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +209,11 @@ def _structure(value: Any, kind: Any, where: str) -> Any:
         return _structure_object(value, kind, where)
     origin = typing.get_origin(kind)
     if origin is types.UnionType:
-        return _structure_alternative(value, typing.get_args(kind), where)
+        # None is the default of a field that may be left out, not a value to be written.
+        kinds = tuple(k for k in typing.get_args(kind) if k is not types.NoneType)
+        if len(kinds) == 1:
+            return _structure(value, kinds[0], where)
+        return _structure_alternative(value, kinds, where)
     if origin is dict:
         _expect(isinstance(value, dict), where, "an object", value)
         item = typing.get_args(kind)[1]
@@ -239,7 +245,7 @@ def _structure_object(value: Any, kind: Any, where: str) -> Any:
                 "update coder-lsp or export the model again."
             )
     for field in fields(kind):
-        if field.name not in value:
+        if field.name not in value and field.default is MISSING:
             raise ModelFolderError(f"{where}: the field {field.name!r} is missing. {_AGAIN}")
     return kind(**{n: _structure(v, known[n], f"{where}: {n}") for n, v in value.items()})
 

@@ -1,25 +1,44 @@
-"""The command ``coder-lsp-export``; the only file of the exporter that prints."""
+"""The command ``coder-lsp-export``; with ``progress_report.py`` all that the exporter prints."""
 
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from onnx_export.config import ExportConfig, Precision
+from onnx_export.config import Attention, ExportConfig, Precision, Target
 from onnx_export.errors import ExportError
 from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, export
+from onnx_export.partial_folder import partial_path
+from onnx_export.progress_report import JsonReport, Style, reporting
 from onnx_export.reference import require_reference
 
 _PATH = click.Path(path_type=Path)
+# What shells say of a program that Ctrl-C ended.
+_INTERRUPTED = 130
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.argument("folders", nargs=-1, required=True, type=_PATH, metavar="[HF_DIR] OUT_DIR")
-@click.option("--precision", required=True, type=click.Choice(["fp32", "int8", "int4"]))
+@click.option("--precision", required=True, type=click.Choice(["fp32", "fp16", "int8", "int4"]))
+@click.option("--target", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
+@click.option(
+    "--attention",
+    default="standard",
+    show_default=True,
+    type=click.Choice(["standard", "paged"]),
+    help="paged: a variant to try on GPUs, which coder-lsp does not run yet.",
+)
 @click.option("--block-size", default=32, show_default=True, help="Weights that share a scale.")
+@click.option(
+    "--expert-block-size",
+    type=int,
+    help="The same for routed experts. Default: 128 with int4, else as --block-size.",
+)
 @click.option("--context-length", type=int, help="Default: the model's own limit.")
 @click.option("--verify", is_flag=True, help="Compare with transformers afterwards (needs torch).")
 @click.option("--random-weights", type=_PATH, metavar="CONFIG_JSON", help="In HF_DIR's place.")
@@ -29,10 +48,21 @@ _PATH = click.Path(path_type=Path)
 @click.option("--name", help="The model's name in the manifest. Default: OUT_DIR's.")
 @click.option("--license", "license_", help="Default: what HF_DIR's README.md says at its top.")
 @click.option("--num-generable-ids", type=int, help="Ids from this one on are never generated.")
+@click.option(
+    "--progress",
+    "style",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "json", "none"]),
+    help="json: an object a line on standard output, for a program that waits.",
+)
 def command(
     folders: tuple[Path, ...],
     precision: Precision,
+    target: Target,
+    attention: Attention,
     block_size: int,
+    expert_block_size: int | None,
     context_length: int | None,
     verify: bool,  # noqa: FBT001
     random_weights: Path | None,
@@ -42,8 +72,12 @@ def command(
     name: str | None,
     license_: str | None,
     num_generable_ids: int | None,
+    style: Style,
 ) -> None:
-    """Export a DeepSeek-V2 model from a Hugging Face folder to a model folder of coder-lsp."""
+    """Export a Hugging Face folder (DeepSeek-V2 or Llama) to a model folder of coder-lsp.
+
+    Interrupted, the same command goes on where it was.
+    """
     if verify and random_weights is not None:
         raise click.UsageError("--verify needs HF_DIR: transformers cannot load made-up weights.")
     source, out_dir = _source(folders, random_weights, layers, seed)
@@ -51,16 +85,28 @@ def command(
     try:
         if verify:
             require_reference()
-        _export(source, out_dir, ExportConfig(precision, block_size, context_length), labels)
+        config = ExportConfig(
+            precision, block_size, context_length, expert_block_size, target, attention
+        )
+        _export(source, out_dir, config, labels, style)
         if verify and isinstance(source, HuggingFaceFolder):
             _verify(source.path, out_dir)
     except ExportError as exc:
-        raise click.ClickException(str(exc)) from exc
+        _fail(style, str(exc), 1)
+    except KeyboardInterrupt:
+        _fail(style, _how_to_go_on(out_dir), _INTERRUPTED)
 
 
 def main() -> None:
     """Run the command line."""
+    # A parent process asks to end by this signal; the lock and what is written want care then too.
+    signal.signal(signal.SIGTERM, _interrupt)
     command(prog_name="coder-lsp-export")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise KeyboardInterrupt
 
 
 def _source(
@@ -83,23 +129,31 @@ def _export(
     out_dir: Path,
     config: ExportConfig,
     labels: Labels,
+    style: Style,
 ) -> None:
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
+    with reporting(style) as report:
+        export(source, out_dir, config, labels, report.progress)
+        size = sum(path.stat().st_size for path in out_dir.iterdir())
+        report.done(out_dir, f"{config.precision}, {size / 1e6:.1f} MB")
+
+
+def _how_to_go_on(out_dir: Path) -> str:
+    partial = partial_path(out_dir)
+    if not partial.is_dir():
+        return "Interrupted before anything was written."
+    size = sum(path.stat().st_size for path in partial.iterdir())
+    return (
+        f"Interrupted. {size / 1e9:.2f} GB lie in {partial}: the same command goes on from there, "
+        "and removing that folder frees the space."
     )
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("reading the checkpoint", total=None)
 
-        def show(num_written: int, total: int, tensor: str) -> None:
-            progress.update(task, description=tensor, completed=num_written, total=total)
 
-        export(source, out_dir, config, labels, show)
-    size = sum(path.stat().st_size for path in out_dir.iterdir())
-    console.print(f"{out_dir}: {config.precision}, {size / 1e6:.1f} MB")
+def _fail(style: Style, message: str, exit_code: int) -> NoReturn:
+    if style == "json":
+        JsonReport().error(message)
+    else:
+        click.echo(f"Error: {message}", err=True)
+    sys.exit(exit_code)
 
 
 def _verify(hf_dir: Path, out_dir: Path) -> None:

@@ -7,6 +7,7 @@
     ├── CheckpointError      a tensor is missing, cut off or of another shape
     ├── TokenizerError       tokenizer.json is missing or lacks a token that the manifest needs
     ├── OutputError          the model folder cannot be written
+    │   └── RoomError        too little disk space or memory is left for it
     └── ReferenceMissing     torch or transformers is not installed
 
 A message says what was expected, what was found and what to do next.
@@ -31,6 +32,10 @@ class TokenizerError(ExportError):
 
 class OutputError(ExportError):
     """The model folder cannot be written."""
+
+
+class RoomError(OutputError):
+    """Too little disk space or memory is left for the model folder."""
 
 
 class ReferenceMissing(ExportError):

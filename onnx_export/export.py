@@ -4,29 +4,28 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import onnx_ir as ir
-
 from onnx_export.checkpoint import Checkpoint
 from onnx_export.config import CONFIG_NAME, ExportConfig
 from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.errors import ConfigError
+from onnx_export.graph_builder import ExportGraph
 from onnx_export.llama_config import LlamaConfig
 from onnx_export.model_folder import (
     Description,
-    WriteProgress,
     require_free,
     write_model_folder,
 )
 from onnx_export.model_types import KnownConfig, read_model_config
 from onnx_export.models.deepseek_v2 import build_deepseek_v2
 from onnx_export.models.llama import build_llama
+from onnx_export.progress import ReportProgress
 from onnx_export.quantization import QuantizationPlan
 from onnx_export.random_weights import RandomWeights
 from onnx_export.tokenizer_file import TOKENIZER_NAME, TokenizerFile
 from onnx_export.weights import Weights
 
 # What the graph's producer_version says; raised when exports change.
-EXPORTER_VERSION = "1"
+EXPORTER_VERSION = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +64,12 @@ def export(
     out_dir: Path,
     config: ExportConfig,
     labels: Labels,
-    on_progress: WriteProgress,
+    on_progress: ReportProgress,
 ) -> None:
-    """Write the model folder ``out_dir``. Raises ``ExportError``; then nothing is written."""
+    """Write the model folder ``out_dir``. Raises ``ExportError``; then ``out_dir`` is not there.
+
+    What was written so far lies beside it (``partial_path``), and the same call goes on from there.
+    """
     require_free(out_dir)
     model = read_model_config(source.config_path)
     if isinstance(source, MadeUp) and source.num_layers is not None:
@@ -77,10 +79,19 @@ def export(
     description = _describe(source, out_dir, model, tokenizer, labels)
     with _open_weights(source) as weights:
         graph = _build(model, config, weights)
-        write_model_folder(out_dir, graph, model, config, tokenizer, description, on_progress)
+        write_model_folder(
+            out_dir,
+            graph,
+            weights.identity,
+            model,
+            config,
+            tokenizer,
+            description,
+            on_progress,
+        )
 
 
-def _build(model: KnownConfig, config: ExportConfig, weights: Weights) -> ir.Model:
+def _build(model: KnownConfig, config: ExportConfig, weights: Weights) -> ExportGraph:
     plan = QuantizationPlan.of(config)
     match model:
         case DeepseekV2Config():

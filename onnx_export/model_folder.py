@@ -1,16 +1,11 @@
 """Writing a model folder: the graph and its weights, the tokenizer, and the manifest of both.
 
-The one writer; ``coder_lsp.model_folder`` is the one reader. A folder is made beside its place
-under another name and moved there when it is complete.
+The one writer; ``coder_lsp.model_folder`` is the one reader.
 """
 
 import hashlib
 import json
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +13,19 @@ import onnx_ir as ir
 
 from onnx_export.config import ExportConfig
 from onnx_export.errors import OutputError
+from onnx_export.float_types import FloatTypes
+from onnx_export.graph_builder import WEIGHTS_NAME, ExportGraph
 from onnx_export.model_types import KnownConfig
 from onnx_export.parameter_count import num_active_parameters, num_parameters
+from onnx_export.partial_folder import JOURNAL_NAME, partial_folder
+from onnx_export.progress import PhaseClock, ReportProgress
+from onnx_export.room import require_disk_space, require_memory
 from onnx_export.tokenizer_file import TOKENIZER_NAME, TokenizerFile
+from onnx_export.weights_file import FileEntry, WeightsFile
 
 MANIFEST_NAME = "coder_lsp.json"
 FORMAT_VERSION = 1
 GRAPH_NAME = "model.onnx"
-WEIGHTS_NAME = "model.onnx.data"
-
-WriteProgress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +40,28 @@ class Description:
 
 def write_model_folder(
     out_dir: Path,
-    graph: ir.Model,
+    graph: ExportGraph,
+    weights_identity: str,
     model: KnownConfig,
     export: ExportConfig,
     tokenizer: TokenizerFile,
     description: Description,
-    on_progress: WriteProgress,
+    on_progress: ReportProgress,
 ) -> None:
-    """Write everything, then move it to ``out_dir``. Raises ``OutputError``.
+    """Write everything, then move it to ``out_dir``. Raises ``OutputError`` and ``RoomError``.
 
-    ``on_progress`` is called with the number of tensors written, their total and a tensor's name.
+    An earlier run that broke off is gone on with, if it was to write the same.
     """
     require_free(out_dir)
-    with _complete_or_nothing(out_dir) as folder:
-        _save_graph(graph, folder, on_progress)
-        shutil.copyfile(tokenizer.path, folder / TOKENIZER_NAME)
-        names = sorted(path.name for path in folder.iterdir())
-        files = {name: _file_entry(folder / name) for name in names}
+    graph_bytes = ir.to_proto(graph.model).SerializeToString(deterministic=True)
+    # The graph names all tensors with shapes and places, so it stands for the options too.
+    job = f"{hashlib.sha256(graph_bytes).hexdigest()}\n{weights_identity}\n"
+    with partial_folder(out_dir, job) as folder:
+        files = {
+            WEIGHTS_NAME: _write_weights(folder, graph, on_progress),
+            GRAPH_NAME: _write_file(folder / GRAPH_NAME, graph_bytes),
+            TOKENIZER_NAME: _write_file(folder / TOKENIZER_NAME, tokenizer.path.read_bytes()),
+        }
         manifest = _manifest(model, export, tokenizer, description, files)
         text = json.dumps(manifest, ensure_ascii=False, indent=2)
         (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8", newline="\n")
@@ -77,7 +80,7 @@ def _manifest(
     export: ExportConfig,
     tokenizer: TokenizerFile,
     description: Description,
-    files: dict[str, dict[str, int | str]],
+    files: dict[str, FileEntry],
 ) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
@@ -97,10 +100,14 @@ def _manifest(
         },
         "precision": export.precision,
         "block_size": export.block_size,
-        "target": "cpu",
+        "expert_block_size": export.expert_block_size,
+        "target": export.target,
         "graph": GRAPH_NAME,
         "tokenizer": TOKENIZER_NAME,
-        "cache": {**model.cache_layout, "dtype": "float32"},
+        "cache": {
+            **model.cache_layout,
+            "dtype": FloatTypes.of(export).activations.numpy().name,
+        },
         "fim": {
             "order": "psm",
             "bos": model.bos_token_id,
@@ -112,43 +119,19 @@ def _manifest(
         },
         "num_generable_ids": description.num_generable_ids,
         "context_length": export.resolve_context_length(model),
-        "files": files,
+        "files": {name: asdict(files[name]) for name in sorted(files)},
     }
 
 
-def _save_graph(graph: ir.Model, folder: Path, on_progress: WriteProgress) -> None:
-    num_written = 0
-
-    def count(tensor: ir.TensorProtocol, info: ir.external_data.CallbackInfo) -> None:
-        nonlocal num_written
-        num_written += 1
-        on_progress(num_written, info.total, str(tensor.name))
-
-    ir.save(graph, folder / GRAPH_NAME, external_data=WEIGHTS_NAME, callback=count)
+def _write_weights(folder: Path, graph: ExportGraph, on_progress: ReportProgress) -> FileEntry:
+    file = WeightsFile(folder / WEIGHTS_NAME, folder / JOURNAL_NAME, graph.segments)
+    total = graph.weights_size
+    file.trust(PhaseClock("checking", 0, file.found_size, on_progress).reach)
+    require_disk_space(folder, total - file.size)
+    require_memory()
+    return file.write(PhaseClock("writing", file.size, total, on_progress).reach)
 
 
-def _file_entry(path: Path) -> dict[str, int | str]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return {"size": path.stat().st_size, "sha256": digest}
-
-
-@contextmanager
-def _complete_or_nothing(out_dir: Path) -> Iterator[Path]:
-    """Yield a folder that becomes ``out_dir`` if the block succeeds and vanishes if it does not."""
-    try:
-        out_dir.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}.", dir=out_dir.parent))
-    except OSError as exc:
-        raise OutputError(f"No folder can be made beside {out_dir}: {exc}.") from exc
-    try:
-        yield folder
-        # A temporary folder is private to the user; a model folder need not be.
-        folder.chmod(0o755)
-        if out_dir.is_dir():
-            out_dir.rmdir()
-        folder.rename(out_dir)
-    except OSError as exc:
-        raise OutputError(f"{out_dir} could not be written: {exc}.") from exc
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _write_file(path: Path, content: bytes) -> FileEntry:
+    path.write_bytes(content)
+    return FileEntry(len(content), hashlib.sha256(content).hexdigest())

@@ -1,18 +1,25 @@
 """Block-wise symmetric quantization in the layout of MatMulNBits, QMoE and GatherBlockQuantized.
 
-A row is cut into blocks; each block has one float32 scale and unsigned integers around a zero point
-of ``2 ** (bits - 1)``. Four-bit values are packed two to a byte, the first one in the low nibble.
+A row is cut into blocks; each block has one scale and unsigned integers around a zero point of
+``2 ** (bits - 1)``. Four-bit values are packed two to a byte, the first one in the low nibble.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from onnx_export.config import MIN_BLOCK_SIZE, ExportConfig
 from onnx_export.errors import ConfigError
+from onnx_export.float_types import FloatTypes
+from onnx_export.segments import Array
 
-_SLAB_ROWS = 4096
+ScaleType = Literal["float32", "float16"]
+
+# What the processor's second cache holds: nine passes go over each slab.
+_SLAB_VALUES = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +28,7 @@ class Quantization:
 
     bits: int
     block_size: int
+    scale_type: ScaleType = "float32"
 
     @property
     def zero_point(self) -> int:
@@ -37,63 +45,86 @@ class Quantization:
         size = self.block_size
         while size >= MIN_BLOCK_SIZE:
             if all(length % size == 0 for length in row_lengths):
-                return Quantization(self.bits, size)
+                return replace(self, block_size=size)
             size //= 2
         raise ConfigError(
             f"Rows of {' and '.join(map(str, row_lengths))} weights cannot be quantized: a "
             f"multiple of {MIN_BLOCK_SIZE} is needed. Export this model with --precision fp32."
         )
 
-    def scales(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the scales ``[N, K / block]`` of ``weight`` ``[N, K]``."""
-        blocks = self._blocks(weight)
-        low, high = blocks.min(axis=-1), blocks.max(axis=-1)
+    def stream(self, parts: Iterable[NDArray[np.float32]]) -> Iterator[Array]:
+        """Yield the packed integers of all rows, part by part, and then all scales."""
+        scales = list[Array]()
+        for part in parts:
+            packed, part_scales = self.quantize(part)
+            scales.append(part_scales)
+            yield packed
+        yield np.concatenate(scales)
+
+    def quantize(self, weight: NDArray[np.float32]) -> tuple[NDArray[np.uint8], Array]:
+        """Return integers ``[N, K / block, block_bytes]`` and scales ``[N, K / block]``."""
+        num_rows, row_length = weight.shape
+        blocks = row_length // self.block_size
+        packed = np.empty((num_rows, blocks, self.block_bytes), np.uint8)
+        scales = np.empty((num_rows, blocks), self.scale_type)
+        step = max(1, _SLAB_VALUES // row_length)
+        for start in range(0, num_rows, step):
+            slab = slice(start, start + step)
+            packed[slab], scales[slab] = self._quantize_slab(weight[slab], blocks)
+        return packed, scales
+
+    def _quantize_slab(
+        self, weight: NDArray[np.float32], blocks: int
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        # Turned on their side, blocks are columns, and every pass runs along contiguous memory.
+        columns = np.ascontiguousarray(weight.reshape(-1, self.block_size).T)
+        scales = self._scales(columns)
+        columns *= np.float32(1.0) / scales
+        # Nothing is negative any more, so that cutting off rounds.
+        columns += np.float32(self.zero_point + 0.5)
+        np.minimum(columns, np.float32(2 * self.zero_point - 0.5), out=columns)
+        integers = columns.astype(np.uint8)
+        if self.bits == 4:  # noqa: PLR2004
+            integers = integers[0::2] | (integers[1::2] << np.uint8(4))
+        return (
+            integers.T.reshape(-1, blocks, self.block_bytes),
+            scales.reshape(-1, blocks),
+        )
+
+    def _scales(self, columns: NDArray[np.float32]) -> NDArray[np.float32]:
+        low, high = columns.min(axis=0), columns.max(axis=0)
         # The value of greatest size is mapped onto the most negative integer exactly, because that
         # end of the range reaches one step further: hence the sign.
         extreme = np.where(-low > high, low, high)
-        scales = extreme.astype(np.float32) / np.float32(-self.zero_point)
+        scales = (extreme / np.float32(-self.zero_point)).astype(self.scale_type)
         scales[scales == 0] = 1.0
         return np.asarray(scales, np.float32)
-
-    def quantize(self, weight: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return the packed integers ``[N, K / block, block_bytes]`` of ``weight`` ``[N, K]``."""
-        # Slab by slab: a vocabulary's matrix whole would need three more copies in float32.
-        slabs = (weight[i : i + _SLAB_ROWS] for i in range(0, len(weight), _SLAB_ROWS))
-        return np.concatenate([self._quantize_slab(slab) for slab in slabs])
-
-    def _quantize_slab(self, weight: NDArray[np.float32]) -> NDArray[np.uint8]:
-        inverse = np.float32(1.0) / self.scales(weight)
-        integers = self._blocks(weight) * inverse[..., None]
-        np.rint(integers, out=integers)
-        integers += self.zero_point
-        np.clip(integers, 0, 2 * self.zero_point - 1, out=integers)
-        values = integers.astype(np.uint8)
-        if self.bits == 8:  # noqa: PLR2004
-            return values
-        return values[..., 0::2] | (values[..., 1::2] << np.uint8(4))
-
-    def _blocks(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
-        return weight.reshape(*weight.shape[:-1], -1, self.block_size)
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizationPlan:
-    """What is quantized how; None stands for float32.
+    """What is quantized how; None stands for weights as they are.
 
-    ``sensitive`` is for what every token passes through and little is saved on: the embedding, the
-    output layer and the projection into the cache stay at eight bits in a four-bit model.
+    ``experts`` are the routed ones. ``sensitive`` is for what every token passes through and little
+    is saved on: the embedding, the output layer and the projection into the cache stay at eight
+    bits in a four-bit model.
     """
 
     body: Quantization | None
+    experts: Quantization | None
     sensitive: Quantization | None
+    float_types: FloatTypes
 
     @classmethod
     def of(cls, export: ExportConfig) -> "QuantizationPlan":
         """Return the plan of a precision."""
-        match export.precision:
-            case "fp32":
-                return cls(None, None)
-            case "int8":
-                return cls(Quantization(8, export.block_size), Quantization(8, export.block_size))
-            case "int4":
-                return cls(Quantization(4, export.block_size), Quantization(8, export.block_size))
+        float_types = FloatTypes.of(export)
+        if export.bits is None:
+            return cls(None, None, None, float_types)
+        scale_type: ScaleType = "float32" if export.target == "cpu" else "float16"
+        return cls(
+            body=Quantization(export.bits, export.block_size, scale_type),
+            experts=Quantization(export.bits, export.expert_block_size, scale_type),
+            sensitive=Quantization(8, export.block_size, scale_type),
+            float_types=float_types,
+        )

@@ -86,7 +86,9 @@ def decoder(
     with builder.scope("lm_head"):
         output_weight = _output_weight(builder, config, token_weight)
         logits = linear_with(builder, hidden, output_weight, plan.sensitive)
-    builder.output(logits, "logits", ir.DataType.FLOAT, ["num_logits", config.vocab_size])
+    builder.output(
+        builder.to_float32(logits), "logits", ir.DataType.FLOAT, ["num_logits", config.vocab_size]
+    )
 
 
 def _add_and_norm(

@@ -57,11 +57,3 @@ class ExpertWeights:
     def down_of(self, expert: int) -> NDArray[np.float32]:
         """Return ``[hidden, intermediate]``."""
         return self.down_parts[expert].read()
-
-    def gate_up(self) -> NDArray[np.float32]:
-        """Return all experts' ``gate_up_of`` as one array."""
-        return np.stack([self.gate_up_of(i) for i in range(len(self.gate_up_parts))])
-
-    def down(self) -> NDArray[np.float32]:
-        """Return all experts' ``down_of`` as one array."""
-        return np.stack([self.down_of(i) for i in range(len(self.down_parts))])

@@ -9,7 +9,7 @@ attends::
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from onnx_export.layers.linear import linear, linear_with
 from onnx_export.llama_config import LlamaConfig
 from onnx_export.quantization import QuantizationPlan
 from onnx_export.rope import linear_inverse_frequencies
-from onnx_export.weights import Weight
+from onnx_export.weights import Weight, stacked
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,11 @@ def cached_positions(
         scalar = builder.op("Squeeze", [total, builder.integers(0)])
     shape = (context_length, config.head_dim // 2)
     cos, sin = (
-        builder.lazy(
+        builder.stored_as(
             f"model.rotary_emb.{table.__name__}",
-            ir.DataType.FLOAT,
             shape,
             functools.partial(_table, table, config, context_length),
+            builder.activations,
         )
         for table in (np.cos, np.sin)
     )
@@ -118,18 +118,12 @@ def _packed_projection(builder: GraphBuilder, config: LlamaConfig) -> Weight:
         builder.weights.find(builder.path(f"{name}.weight"), (size, config.hidden_size))
         for name, size in zip(("q_proj", "k_proj", "v_proj"), rows, strict=True)
     ]
-    return Weight(
-        builder.path("qkv_proj.weight"),
-        (sum(rows), config.hidden_size),
-        functools.partial(_read_joined, parts),
-    )
+    return stacked(builder.path("qkv_proj.weight"), parts)
 
 
-def _read_joined(parts: Sequence[Weight]) -> NDArray[np.float32]:
-    return np.concatenate([part.read() for part in parts])
-
-
-def _table(function: np.ufunc, config: LlamaConfig, context_length: int) -> NDArray[np.float32]:
+def _table(
+    function: np.ufunc, config: LlamaConfig, context_length: int
+) -> Iterator[NDArray[np.float32]]:
     steps = np.arange(context_length, dtype=np.float32)
     angles = steps[:, None] * linear_inverse_frequencies(config)
-    return np.asarray(function(angles), np.float32)
+    yield np.asarray(function(angles), np.float32)

@@ -13,6 +13,7 @@ the query and the second into the output means that neither is ever computed for
 """
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 import onnx_ir as ir
@@ -118,8 +119,11 @@ def _attend(
         {"transB": 1, "alpha": softmax_scale(config)},
         MICROSOFT,
     )
-    masked = builder.op("Add", [scores, mask])
-    probabilities = builder.op("Softmax", [masked], {"axis": -1})
+    # In float32 also where activations are halves: the mask is no half, and a sum of thousands of
+    # exponentials is none either.
+    masked = builder.op("Add", [builder.to_float32(scores), mask])
+    softmax = builder.op("Softmax", [masked], {"axis": -1})
+    probabilities = builder.from_float32(softmax)
     mixed = builder.op("MatMul", [probabilities, rows])
     start, end, axis = (builder.integers(i) for i in (0, config.kv_lora_rank, 2))
     return builder.op("Slice", [mixed, start, end, axis])
@@ -128,34 +132,32 @@ def _attend(
 def _up_projections(builder: GraphBuilder, config: DeepseekV2Config) -> tuple[ir.Value, ir.Value]:
     """Return W_UK ``[heads, nope, latent]`` and W_UV ``[heads, latent, v]``.
 
-    They stay float32: batched over heads they are as fast as quantized ones split by head, and they
-    are 1.5 % of Lite's weights.
+    They are not quantized: batched over heads they are as fast as quantized ones split by head, and
+    they are 1.5 % of Lite's weights.
     """
     heads, latent = config.num_attention_heads, config.kv_lora_rank
     nope, v = config.qk_nope_head_dim, config.v_head_dim
     with builder.scope("kv_b_proj"):
         weight = builder.weights.find(builder.path("weight"), (heads * (nope + v), latent))
-        key = builder.lazy(
+        key = builder.stored_parts(
             builder.path("weight_uk"),
-            ir.DataType.FLOAT,
             (heads, nope, latent),
             functools.partial(_key_part, weight, heads, nope),
         )
-        value = builder.lazy(
+        value = builder.stored_parts(
             builder.path("weight_uv"),
-            ir.DataType.FLOAT,
             (heads, latent, v),
             functools.partial(_value_part, weight, heads, nope),
         )
     return key, value
 
 
-def _key_part(weight: Weight, num_heads: int, nope: int) -> NDArray[np.float32]:
-    return _by_head(weight, num_heads)[:, :nope]
+def _key_part(weight: Weight, num_heads: int, nope: int) -> Iterator[NDArray[np.float32]]:
+    yield _by_head(weight, num_heads)[:, :nope]
 
 
-def _value_part(weight: Weight, num_heads: int, nope: int) -> NDArray[np.float32]:
-    return _by_head(weight, num_heads)[:, nope:].transpose(0, 2, 1)
+def _value_part(weight: Weight, num_heads: int, nope: int) -> Iterator[NDArray[np.float32]]:
+    yield _by_head(weight, num_heads)[:, nope:].transpose(0, 2, 1)
 
 
 def _by_head(weight: Weight, num_heads: int) -> NDArray[np.float32]:

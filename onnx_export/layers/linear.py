@@ -1,18 +1,15 @@
 """Linear layers without bias, float32 or quantized."""
 
-import functools
-
-import numpy as np
 import onnx_ir as ir
-from numpy.typing import NDArray
 
 from onnx_export.graph_builder import MICROSOFT, GraphBuilder
 from onnx_export.quantization import Quantization
+from onnx_export.segments import StoredTensor
 from onnx_export.weights import Weight
 
 # Activations rounded to int8, so that the kernels may use the processor's int8 dot product. Level 0
 # is three times slower with 4-bit weights and a hundred times with 8-bit ones (ONNX Runtime 1.32).
-INT8_ACTIVATIONS = 4
+_INT8_ACTIVATIONS = 4
 
 
 def linear(
@@ -46,10 +43,20 @@ def linear_with(
             "N": out_features,
             "bits": fitted.bits,
             "block_size": fitted.block_size,
-            "accuracy_level": INT8_ACTIVATIONS,
+            **activation_rounding(builder),
         },
         MICROSOFT,
     )
+
+
+def activation_rounding(builder: GraphBuilder) -> dict[str, int]:
+    """Return the attribute by which kernels may round activations, where they can.
+
+    Kernels for CUDA have no such choice, and QMoE of ONNX Runtime 1.31, the newest for CUDA, does
+    not know the attribute.
+    """
+    is_single = builder.activations is ir.DataType.FLOAT
+    return {"accuracy_level": _INT8_ACTIVATIONS} if is_single else {}
 
 
 def quantized_weight(
@@ -58,25 +65,11 @@ def quantized_weight(
     """Return integers ``[out, blocks, block_bytes]`` and scales ``[out, blocks]``."""
     out_features, in_features = weight.shape
     blocks = (out_features, in_features // quantization.block_size)
-
-    integers = builder.lazy(
-        f"{weight.name}.quantized",
-        ir.DataType.UINT8,
-        (*blocks, quantization.block_bytes),
-        functools.partial(_quantize, weight, quantization),
+    tensors = (
+        StoredTensor(
+            f"{weight.name}.quantized", ir.DataType.UINT8, (*blocks, quantization.block_bytes)
+        ),
+        StoredTensor(f"{weight.name}.scales", builder.activations, blocks),
     )
-    scales = builder.lazy(
-        f"{weight.name}.scales",
-        ir.DataType.FLOAT,
-        blocks,
-        functools.partial(_scales, weight, quantization),
-    )
+    integers, scales = builder.stored_together(tensors, lambda: quantization.stream(weight.slabs()))
     return integers, scales
-
-
-def _quantize(weight: Weight, quantization: Quantization) -> NDArray[np.uint8]:
-    return quantization.quantize(weight.read())
-
-
-def _scales(weight: Weight, quantization: Quantization) -> NDArray[np.float32]:
-    return quantization.scales(weight.read())

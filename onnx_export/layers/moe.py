@@ -2,10 +2,10 @@
 
 Routing is the plain softmax's greatest k, without renormalization, times ``routed_scaling_factor``.
 ONNX Runtime's QMoE on the CPU renormalizes whatever its attribute says unless it is given the
-weights themselves (``router_weights``), so it is given them.
+weights themselves (``router_weights``), so it is given them. They choose the experts too: rounded
+to halves, probabilities tell experts apart where logits no longer do.
 """
 
-import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.graph_builder import MICROSOFT, GraphBuilder
 from onnx_export.layers.experts import ExpertWeights
-from onnx_export.layers.linear import INT8_ACTIVATIONS, linear
+from onnx_export.layers.linear import activation_rounding
 from onnx_export.layers.mlp import gated_mlp
 from onnx_export.quantization import Quantization, QuantizationPlan
+from onnx_export.segments import StoredTensor
 
 
 def mixture_of_experts(
@@ -25,13 +26,13 @@ def mixture_of_experts(
 ) -> ir.Value:
     """Return the sum of routed and shared experts for ``x`` ``[N, hidden]``."""
     with builder.scope("mlp"):
-        logits = linear(builder, x, "gate", config.hidden_size, config.n_routed_experts, None)
+        logits = _gate(builder, config, x)
         with builder.scope("experts"):
             experts = ExpertWeights.find(builder, config)
-            if plan.body is None:
+            if plan.experts is None:
                 routed = _routed(builder, config, experts, x, logits)
             else:
-                routed = _routed_quantized(builder, config, experts, x, logits, plan.body)
+                routed = _routed_quantized(builder, config, experts, x, logits, plan.experts)
         shared = gated_mlp(
             builder,
             x,
@@ -43,6 +44,15 @@ def mixture_of_experts(
         return builder.op("Add", [routed, shared])
 
 
+def _gate(builder: GraphBuilder, config: DeepseekV2Config, x: ir.Value) -> ir.Value:
+    """Return each expert's logit ``[N, experts]``, in float32 whatever the rest is computed in."""
+    with builder.scope("gate"):
+        shape = (config.n_routed_experts, config.hidden_size)
+        weight = builder.weights.find(builder.path("weight"), shape)
+        stored = builder.stored_as(weight.name, shape, weight.slabs, ir.DataType.FLOAT)
+        return builder.op("Gemm", [builder.to_float32(x), stored], {"transB": 1})
+
+
 def _routed(
     builder: GraphBuilder,
     config: DeepseekV2Config,
@@ -50,14 +60,20 @@ def _routed(
     x: ir.Value,
     logits: ir.Value,
 ) -> ir.Value:
-    gate_up = builder.lazy(
-        builder.path("gate_up_proj"), ir.DataType.FLOAT, experts.gate_up_shape, experts.gate_up
+    every = range(config.n_routed_experts)
+    gate_up = builder.stored_parts(
+        builder.path("gate_up_proj"),
+        experts.gate_up_shape,
+        lambda: map(experts.gate_up_of, every),
     )
-    down = builder.lazy(
-        builder.path("down_proj"), ir.DataType.FLOAT, experts.down_shape, experts.down
+    down = builder.stored_parts(
+        builder.path("down_proj"), experts.down_shape, lambda: map(experts.down_of, every)
     )
     mixed = builder.op(
-        "MoE", [x, logits, gate_up, None, down], _routing_attributes(config), MICROSOFT
+        "MoE",
+        [x, builder.from_float32(logits), gate_up, None, down],
+        _routing_attributes(config),
+        MICROSOFT,
     )
     return _scaled(builder, config, mixed)
 
@@ -77,16 +93,20 @@ def _routed_quantized(
     down, down_scales = _quantized(
         builder, "down_proj", experts.down_shape, experts.down_of, fitted
     )
-    router_weights = _scaled(builder, config, builder.op("Softmax", [logits], {"axis": -1}))
+    probabilities = builder.from_float32(builder.op("Softmax", [logits], {"axis": -1}))
+    router_weights = _scaled(builder, config, probabilities)
     unused = [None] * 7
     return builder.op(
         "QMoE",
-        [x, logits, gate_up, gate_up_scales, None, down, down_scales, *unused, router_weights],
+        [
+            *(x, router_weights, gate_up, gate_up_scales, None, down, down_scales),
+            *(*unused, router_weights),
+        ],
         {
             **_routing_attributes(config),
             "expert_weight_bits": fitted.bits,
             "block_size": fitted.block_size,
-            "accuracy_level": INT8_ACTIVATIONS,
+            **activation_rounding(builder),
             "weights_prepacked": 0,
         },
         MICROSOFT,
@@ -107,7 +127,8 @@ def _routing_attributes(config: DeepseekV2Config) -> dict[str, int | float | str
 def _scaled(builder: GraphBuilder, config: DeepseekV2Config, x: ir.Value) -> ir.Value:
     if config.routed_scaling_factor == 1.0:
         return x
-    factor = builder.constant(np.array(config.routed_scaling_factor, np.float32))
+    number = np.array(config.routed_scaling_factor, builder.activations.numpy())
+    factor = builder.constant(number)
     return builder.op("Mul", [x, factor])
 
 
@@ -121,29 +142,17 @@ def _quantized(
     """Return integers ``[experts, rows, K * bits / 8]`` and scales ``[experts, rows, blocks]``."""
     num_experts, rows, columns = shape
     blocks = columns // quantization.block_size
-    integers = builder.lazy(
-        builder.path(f"{name}.quantized"),
-        ir.DataType.UINT8,
-        (num_experts, rows, blocks * quantization.block_bytes),
-        functools.partial(_quantize_each, num_experts, read, quantization),
+    tensors = (
+        StoredTensor(
+            builder.path(f"{name}.quantized"),
+            ir.DataType.UINT8,
+            (num_experts, rows, blocks * quantization.block_bytes),
+        ),
+        StoredTensor(
+            builder.path(f"{name}.scales"), builder.activations, (num_experts, rows, blocks)
+        ),
     )
-    scales = builder.lazy(
-        builder.path(f"{name}.scales"),
-        ir.DataType.FLOAT,
-        (num_experts, rows, blocks),
-        functools.partial(_scales_of_each, num_experts, read, quantization),
+    integers, scales = builder.stored_together(
+        tensors, lambda: quantization.stream(read(i) for i in range(num_experts))
     )
     return integers, scales
-
-
-def _quantize_each(
-    num_experts: int, read: Callable[[int], NDArray[np.float32]], quantization: Quantization
-) -> NDArray[np.uint8]:
-    packed = [quantization.quantize(read(i)) for i in range(num_experts)]
-    return np.stack([each.reshape(each.shape[0], -1) for each in packed])
-
-
-def _scales_of_each(
-    num_experts: int, read: Callable[[int], NDArray[np.float32]], quantization: Quantization
-) -> NDArray[np.float32]:
-    return np.stack([quantization.scales(read(i)) for i in range(num_experts)])

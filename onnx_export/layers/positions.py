@@ -47,15 +47,19 @@ def rotate(
 ) -> ir.Value:
     """Rotate ``x`` ``[N, heads, head_dim]`` by its positions; pairs are neighbours, 2i and 2i + 1.
 
-    The heads may come joined to one axis; they are returned apart.
+    The heads may come joined to one axis; they are returned apart. Angles are float32, and so is
+    the rotation, as in transformers.
     """
-    batch = builder.op("Reshape", [x, builder.integers(1, -1, num_heads * head_dim)])
+    batch = builder.op(
+        "Reshape", [builder.to_float32(x), builder.integers(1, -1, num_heads * head_dim)]
+    )
     rotated = builder.op(
         "RotaryEmbedding",
         [batch, where.cos, where.sin],
         {"interleaved": 1, "num_heads": num_heads},
     )
-    return builder.op("Reshape", [rotated, builder.integers(-1, num_heads, head_dim)])
+    apart = builder.op("Reshape", [rotated, builder.integers(-1, num_heads, head_dim)])
+    return builder.from_float32(apart)
 
 
 def _rotation(

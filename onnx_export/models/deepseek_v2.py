@@ -13,7 +13,7 @@ those of the last ``num_logits`` tokens. The caller binds the same buffer as ``p
 import onnx_ir as ir
 
 from onnx_export.deepseek_v2_config import DeepseekV2Config
-from onnx_export.graph_builder import GraphBuilder
+from onnx_export.graph_builder import ExportGraph, GraphBuilder
 from onnx_export.layers.decoder import RunInputs, decoder
 from onnx_export.layers.latent_attention import latent_attention
 from onnx_export.layers.mlp import gated_mlp
@@ -25,13 +25,13 @@ from onnx_export.weights import Weights
 
 def build_deepseek_v2(
     config: DeepseekV2Config, plan: QuantizationPlan, weights: Weights, exporter_version: str
-) -> ir.Model:
+) -> ExportGraph:
     """Return the graph; weights are read when it is saved. Raises ``CheckpointError``."""
-    builder = GraphBuilder(weights)
+    builder = GraphBuilder(weights, plan.float_types)
     run = RunInputs.add_to(builder)
     cache_shape = ("capacity", config.cache_width)
     layers = range(config.num_hidden_layers)
-    past = [builder.input(f"past.{i}", ir.DataType.FLOAT, cache_shape) for i in layers]
+    past = [builder.input(f"past.{i}", builder.activations, cache_shape) for i in layers]
     present = []
     with builder.scope("model"):
         where = positions(builder, config, run.position_ids, run.total_length)
@@ -50,5 +50,5 @@ def build_deepseek_v2(
 
     decoder(builder, config, plan, run, attention, feed_forward)
     for layer, cache in enumerate(present):
-        builder.output(cache, f"present.{layer}", ir.DataType.FLOAT, cache_shape)
+        builder.output(cache, f"present.{layer}", builder.activations, cache_shape)
     return builder.build(config.model_type, exporter_version)

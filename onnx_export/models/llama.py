@@ -13,7 +13,7 @@ architectures. The caller binds the same buffer as past and present, which is th
 
 import onnx_ir as ir
 
-from onnx_export.graph_builder import GraphBuilder
+from onnx_export.graph_builder import ExportGraph, GraphBuilder
 from onnx_export.layers.decoder import RunInputs, decoder
 from onnx_export.layers.grouped_attention import (
     KeyValue,
@@ -32,16 +32,18 @@ def build_llama(
     weights: Weights,
     context_length: int,
     exporter_version: str,
-) -> ir.Model:
+) -> ExportGraph:
     """Return the graph for up to ``context_length`` tokens; weights are read when it is saved.
 
     Raises ``CheckpointError``.
     """
-    builder = GraphBuilder(weights)
+    builder = GraphBuilder(weights, plan.float_types)
     run = RunInputs.add_to(builder)
     shape = (1, config.num_key_value_heads, "capacity", config.head_dim)
     past = [
-        KeyValue(*(builder.input(f"past.{i}.{kind}", ir.DataType.FLOAT, shape) for kind in _KINDS))
+        KeyValue(
+            *(builder.input(f"past.{i}.{kind}", builder.activations, shape) for kind in _KINDS)
+        )
         for i in range(config.num_hidden_layers)
     ]
     present = []
@@ -60,8 +62,8 @@ def build_llama(
 
     decoder(builder, config, plan, run, attention, feed_forward)
     for layer, cache in enumerate(present):
-        builder.output(cache.key, f"present.{layer}.key", ir.DataType.FLOAT, shape)
-        builder.output(cache.value, f"present.{layer}.value", ir.DataType.FLOAT, shape)
+        builder.output(cache.key, f"present.{layer}.key", builder.activations, shape)
+        builder.output(cache.value, f"present.{layer}.value", builder.activations, shape)
     return builder.build(config.model_type, exporter_version)
 
 

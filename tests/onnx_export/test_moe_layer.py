@@ -7,10 +7,11 @@ import pytest
 
 from onnx_export.config import ExportConfig
 from onnx_export.deepseek_v2_config import parse_deepseek_v2_config
-from onnx_export.graph_builder import GraphBuilder
+from onnx_export.graph_builder import WEIGHTS_NAME, GraphBuilder
 from onnx_export.layers.moe import mixture_of_experts
 from onnx_export.quantization import QuantizationPlan
 from onnx_export.weights import Weight
+from onnx_export.weights_file import WeightsFile
 from tests.support.tiny_checkpoint import TINY_CONFIG
 
 CONFIG = parse_deepseek_v2_config(TINY_CONFIG)
@@ -24,7 +25,7 @@ class LayerWeights:
         return "gate_up_proj" not in name
 
     def find(self, name, shape):
-        return Weight(name, shape, lambda: self.tensor(name, shape))
+        return Weight(name, shape, lambda start, end: self.tensor(name, shape)[start:end])
 
     def tensor(self, name, shape):
         if "shared_experts" in name:
@@ -33,15 +34,17 @@ class LayerWeights:
         return np.random.default_rng(seed).standard_normal(shape).astype(np.float32) / 8
 
 
-def run_layer(precision, x):
+def run_layer(folder, precision, x):
     builder = GraphBuilder(LayerWeights())
     value = builder.input("x", ir.DataType.FLOAT, ["num_tokens", HIDDEN])
     plan = QuantizationPlan.of(ExportConfig(precision))
     y = mixture_of_experts(builder, CONFIG, plan, value)
     builder.output(y, "y", ir.DataType.FLOAT, ["num_tokens", HIDDEN])
-    proto = ir.to_proto(builder.build("layer", "test"))
+    layer = builder.build("layer", "test")
+    ir.save(layer.model, folder / "layer.onnx")
+    WeightsFile(folder / WEIGHTS_NAME, folder / "journal", layer.segments).write(lambda _: None)
     session = onnxruntime.InferenceSession(
-        proto.SerializeToString(), providers=["CPUExecutionProvider"]
+        folder / "layer.onnx", providers=["CPUExecutionProvider"]
     )
     return session.run(["y"], {"x": x})[0]
 
@@ -64,9 +67,9 @@ def expected_layer(x):
 
 @pytest.mark.parametrize(("precision", "error"), [("fp32", 1e-5), ("int8", 0.03), ("int4", 0.2)])
 @pytest.mark.parametrize("num_tokens", [1, 2, 50])
-def test_experts_are_weighted_by_the_plain_softmax(precision, error, num_tokens):
+def test_experts_are_weighted_by_the_plain_softmax(tmp_path, precision, error, num_tokens):
     x = np.random.default_rng(1).standard_normal((num_tokens, HIDDEN)).astype(np.float32)
 
-    y, expected = run_layer(precision, x), expected_layer(x)
+    y, expected = run_layer(tmp_path, precision, x), expected_layer(x)
 
     assert np.linalg.norm(y - expected) < error * np.linalg.norm(expected)

@@ -19,8 +19,8 @@ def test_no_weight_moves_by_more_than_a_step(bits, block_size):
     weight = np.random.default_rng(0).standard_normal((24, 256)).astype(np.float32)
     quantization = Quantization(bits, block_size)
 
-    scales = quantization.scales(weight)
-    restored = dequantize(quantization, quantization.quantize(weight), scales)
+    packed, scales = quantization.quantize(weight)
+    restored = dequantize(quantization, packed, scales)
 
     steps = np.repeat(np.abs(scales), block_size, axis=-1)
     error = np.abs(restored - weight)
@@ -36,7 +36,7 @@ def test_the_greatest_value_of_a_block_is_exact(bits):
     weight[0, 8] = 2.9
     quantization = Quantization(bits, 32)
 
-    restored = dequantize(quantization, quantization.quantize(weight), quantization.scales(weight))
+    restored = dequantize(quantization, *quantization.quantize(weight))
 
     assert restored[0, 7] == -3.0
 
@@ -45,7 +45,7 @@ def test_a_block_of_zeros_stays_zero():
     weight = np.zeros((2, 32), np.float32)
     quantization = Quantization(4, 32)
 
-    restored = dequantize(quantization, quantization.quantize(weight), quantization.scales(weight))
+    restored = dequantize(quantization, *quantization.quantize(weight))
 
     assert (restored == 0).all()
 

@@ -165,18 +165,6 @@ def test_an_empty_folder_is_used(tiny_hf, tmp_path):
     ModelFolder.read(export_quietly(tiny_hf, tmp_path / "out")).verify_files()
 
 
-def test_an_export_that_breaks_off_leaves_nothing(tiny_hf, tmp_path):
-    def break_off(num_written, total, tensor):
-        if num_written == 5:
-            raise KeyboardInterrupt
-
-    source = MadeUp(tiny_hf / "config.json", num_layers=1, seed=0)
-    with pytest.raises(KeyboardInterrupt):
-        export(source, tmp_path / "out", ExportConfig("fp32"), Labels(), break_off)
-
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_place_that_cannot_be_written_is_named(tiny_hf, tmp_path):
     (tmp_path / "file").write_text("")
 
