@@ -27,6 +27,9 @@ def _parse_address(
 
 @click.command("serve")
 @click.option(
+    "--stdio", is_flag=True, help="Speak on stdio, as is the default; for clients that say so."
+)
+@click.option(
     "--tcp",
     metavar="HOST:PORT",
     callback=_parse_address,
@@ -44,6 +47,7 @@ def _parse_address(
 def command(
     ctx: click.Context,
     *,
+    stdio: bool,
     tcp: tuple[str, int] | None,
     log_level: LogLevel,
     model: str,
@@ -54,5 +58,7 @@ def command(
 
     The options are only where the settings start from: what the editor sends wins.
     """
+    if stdio and tcp is not None:
+        raise click.UsageError("Choose one of --stdio and --tcp.")
     settings = dataclasses.replace(backend_settings(model, backend, script), log_level=log_level)
     ctx.exit(serve_stdio(settings) if tcp is None else serve_tcp(settings, *tcp))

@@ -18,6 +18,13 @@ def test_an_address_without_host_or_port_is_a_usage_error(coder_lsp, address):
     assert "expected HOST:PORT such as 127.0.0.1:2087" in result.stderr
 
 
+def test_only_one_way_of_speaking_can_be_chosen(coder_lsp):
+    result = coder_lsp("serve", "--stdio", "--tcp", "127.0.0.1:2087")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Choose one of --stdio and --tcp." in result.stderr
+
+
 def test_what_serve_imports_before_it_answers_is_light():
     program = "import sys, coder_lsp.cli.serve; print('\\n'.join(sys.modules))"
     result = subprocess.run(
@@ -42,9 +49,10 @@ def test_an_unknown_subcommand_is_a_usage_error(coder_lsp):
     assert "No such command 'server'" in result.stderr
 
 
-def test_the_end_of_standard_input_ends_the_server():
+@pytest.mark.parametrize("options", [[], ["--stdio"]])
+def test_the_end_of_standard_input_ends_the_server(options):
     result = subprocess.run(
-        [sys.executable, "-m", "coder_lsp", "serve"],
+        [sys.executable, "-m", "coder_lsp", "serve", *options],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
