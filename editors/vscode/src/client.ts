@@ -12,7 +12,6 @@ import {
   LanguageClient,
   RevealOutputChannelOn,
   State,
-  TransportKind,
   type CloseHandlerResult,
   type ErrorHandler,
 } from 'vscode-languageclient/node';
@@ -21,9 +20,10 @@ import { environmentProgram } from './environment.js';
 import { documentSelector } from './languages.js';
 import { RestartPolicy } from './restartPolicy.js';
 import { locateServer, type MissingServer } from './serverLocation.js';
+import { ServerLog } from './serverLog.js';
 import { SECTION } from './serverSettings.js';
 import type { Settings } from './settings.js';
-import { readStatus, STARTING, type Status } from './status.js';
+import { readStatus, STARTING, type Remedy, type Status } from './status.js';
 
 const STATUS_NOTIFICATION = 'coder-lsp/status';
 /** languageclient registers the server's commands in the whole window; this is one of them. */
@@ -132,9 +132,8 @@ export class CoderClient implements vscode.Disposable {
     try {
       await client.start();
     } catch (error) {
-      if (this.client === client && client.state !== State.Running) {
-        this.fail(`coder-lsp could not be started: ${String(error)}`);
-      }
+      // The client has told it already, and the state change has set the status.
+      this.log.debug(String(error));
     }
   }
 
@@ -153,16 +152,26 @@ export class CoderClient implements vscode.Disposable {
   }
 
   private createClient(command: string): LanguageClient {
-    const client = new LanguageClient(
+    const serverLog = new ServerLog(this.log);
+    const client: LanguageClient = new LanguageClient(
       SECTION,
       'coder-lsp',
-      { command, args: ['serve'], transport: TransportKind.stdio },
+      // With a transport languageclient would append an option of its own.
+      { command, args: ['serve'] },
       {
         documentSelector: documentSelector(this.settings.languages),
         initializationOptions: () => this.settings.forServer(),
         outputChannel: this.log,
         revealOutputChannelOn: RevealOutputChannelOn.Never,
-        errorHandler: this.errorHandler(),
+        errorHandler: this.errorHandler(() => this.client === client && client.state === State.Running),
+        stdioOptions: {
+          stdout: (stream) => {
+            serverLog.follow(stream);
+          },
+          stderr: (stream) => {
+            serverLog.follow(stream);
+          },
+        },
         middleware: {
           workspace: {
             // Asked for its section, the server is given its own settings only.
@@ -185,19 +194,21 @@ export class CoderClient implements vscode.Disposable {
         this.isProviding = true;
         this.provideAsWanted();
       } else if (newState === State.StartFailed) {
-        this.fail('coder-lsp could not be started.');
+        this.setStatus(couldNotStart(serverLog.lastLine));
       }
     });
     return client;
   }
 
-  private errorHandler(): ErrorHandler {
+  private errorHandler(isRunning: () => boolean): ErrorHandler {
     return {
       error: (_error, _message, count) => ({
         action: (count ?? 0) <= 3 ? ErrorAction.Continue : ErrorAction.Shutdown,
         handled: true,
       }),
-      closed: () => this.serverEnded(),
+      // What ends before it has answered once would end again.
+      closed: () =>
+        isRunning() ? this.serverEnded() : { action: CloseAction.DoNotRestart, handled: true },
     };
   }
 
@@ -205,30 +216,22 @@ export class CoderClient implements vscode.Disposable {
     const { attempt, limit } = this.restarts.recordEnd(Date.now());
     if (attempt !== undefined) {
       const message = `The server ended unexpectedly; starting it again (${String(attempt)} of ${String(limit)})`;
-      this.log.warn(message);
       this.setStatus({ kind: 'starting', message, progress: null });
       return { action: CloseAction.Restart, message, handled: true };
     }
     const message = `The server ended ${String(limit + 1)} times within three minutes and is not started again.`;
-    this.fail(message);
+    this.setStatus({ kind: 'error', message, progress: null, remedy: RESTART });
+    void this.offer(message, [RESTART, SHOW_LOG]);
     return { action: CloseAction.DoNotRestart, message, handled: true };
   }
 
-  private fail(message: string): void {
-    this.log.error(message);
-    this.setStatus({
-      kind: 'error',
-      message: `${message} The log says why.`,
-      progress: null,
-      remedy: RESTART,
-    });
-    const actions = [RESTART, SHOW_LOG];
-    void vscode.window
-      .showErrorMessage(message, ...actions.map((action) => action.title))
-      .then((chosen) => {
-        const action = actions.find(({ title }) => title === chosen);
-        return action && vscode.commands.executeCommand(action.command);
-      });
+  private async offer(message: string, remedies: readonly Remedy[]): Promise<void> {
+    const titles = remedies.map(({ title }) => title);
+    const chosen = await vscode.window.showErrorMessage(message, ...titles);
+    const remedy = remedies.find(({ title }) => title === chosen);
+    if (remedy !== undefined) {
+      await vscode.commands.executeCommand(remedy.command);
+    }
   }
 
   private setStatus(status: Status): void {
@@ -256,4 +259,10 @@ export class CoderClient implements vscode.Disposable {
       feature?.clear();
     }
   }
+}
+
+function couldNotStart(lastLine: string): Status {
+  const reason = lastLine === '' ? 'it ended without a word' : lastLine;
+  const message = `coder-lsp could not be started: ${reason}. Run coder-lsp doctor, or see the log.`;
+  return { kind: 'error', message, progress: null, remedy: RESTART };
 }

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 
 import type { Step } from './environment.js';
+import { readLines } from './serverLog.js';
 
 /** A program ended with another status than 0, could not be started, or was stopped. */
 export class StepFailed extends Error {
@@ -27,12 +28,12 @@ export async function runStep(
   signal.throwIfAborted();
   const child = spawn(step.command, step.args, { stdio: ['ignore', 'pipe', 'pipe'], signal });
   let last = '';
-  const read = lineReader((line) => {
+  const read = (line: string): void => {
     last = line;
     tell(line);
-  });
-  child.stdout.setEncoding('utf8').on('data', read);
-  child.stderr.setEncoding('utf8').on('data', read);
+  };
+  readLines(child.stdout, read);
+  readLines(child.stderr, read);
   await new Promise<void>((resolve, reject) => {
     child.on('error', (error) => {
       const message = signal.aborted ? 'stopped' : `${step.command}: ${error.message}`;
@@ -47,17 +48,4 @@ export async function runStep(
       }
     });
   });
-}
-
-function lineReader(tell: (line: string) => void): (chunk: string) => void {
-  let rest = '';
-  return (chunk) => {
-    const lines = (rest + chunk).split(/\r\n|\n|\r/);
-    rest = lines.pop() ?? '';
-    for (const line of lines) {
-      if (line.trim() !== '') {
-        tell(line.trimEnd());
-      }
-    }
-  };
 }

@@ -1,6 +1,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
+import { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 
 import { expect, test } from 'vitest';
 
@@ -12,6 +14,7 @@ import {
   requirementFor,
 } from '../src/environment.js';
 import { programOf } from '../src/executable.js';
+import { levelOf, ServerLog } from '../src/serverLog.js';
 import { runStep, StepFailed } from '../src/step.js';
 
 function emptyFolder(): string {
@@ -128,4 +131,27 @@ test('a step that is stopped ends', async () => {
   );
 
   await expect(running).rejects.toMatchObject({ wasStopped: true });
+});
+
+test.each([
+  ['2026-11-24 12:00:00,123 WARNING coder_lsp.server: slow', 'warn'],
+  ['2026-11-24 12:00:00,123 INFO coder_lsp.server: loaded', 'info'],
+  ['Traceback (most recent call last):', 'error'],
+  ['an INFO in the middle', 'error'],
+])('%s is of level %s', (line, level) => {
+  expect(levelOf(line)).toBe(level);
+});
+
+test('the last line of a server is remembered, though it does not end', async () => {
+  const noted: string[] = [];
+  const note = (line: string): void => {
+    noted.push(line);
+  };
+  const log = new ServerLog({ error: note, warn: note, info: note, debug: note });
+  const stream = Readable.from(['Usage: x\n\nErr', 'or: no such option']);
+  log.follow(stream);
+  await finished(stream);
+
+  expect(noted).toEqual(['Usage: x', 'Error: no such option']);
+  expect(log.lastLine).toBe('Error: no such option');
 });

@@ -1,4 +1,4 @@
-"""code-server with the extension in it, and a headless Chromium to show it: started once for all tests."""
+"""code-server with the extension in it, and a Chromium to show it: started once for all tests."""
 
 import json
 import os

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-
 from tests.editors.install.debian_program import write_launcher
 from tests.editors.support.project import Project
 from tests.editors.support.waiting import PATIENCE_SECONDS, wait_until
