@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.errors import BenchError
+from coder_lsp.server.child_client import uncounted
 
 _END_SECONDS = 5.0
 
@@ -149,18 +150,20 @@ class StdioClient:
 async def start_server(module: str, *arguments: str) -> AsyncIterator[StdioClient]:
     """Run ``python -m MODULE ARGUMENTS`` while the block runs."""
     command: Sequence[str] = (sys.executable, "-m", module, *arguments)
-    started = time.perf_counter()
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    client = StdioClient(process, started)
-    try:
-        yield client
-    finally:
-        await client.end()
+    with uncounted() as environment:
+        started = time.perf_counter()
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=environment,
+        )
+        client = StdioClient(process, started)
+        try:
+            yield client
+        finally:
+            await client.end()
 
 
 def _encode(message: Mapping[str, Any]) -> bytes:

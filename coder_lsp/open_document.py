@@ -3,6 +3,7 @@
 import re
 
 from coder_lsp.document import DocumentSnapshot
+from coder_lsp.edit import Edit
 from coder_lsp.line_index import LineIndex
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -23,6 +24,7 @@ class OpenDocument:
         self._text = _SURROGATE.sub("\ufffd", text)
         self._lines = LineIndex(self._text)
         self._edit_end = 0
+        self._edits: list[Edit] = []
 
     @property
     def edit_end(self) -> int:
@@ -58,15 +60,22 @@ class OpenDocument:
     def replace(self, start: int, end: int, text: str) -> None:
         """Replace ``start:end`` by ``text`` (0 ≤ start ≤ end ≤ len(self.text))."""
         text = _SURROGATE.sub("\ufffd", text)
+        self._edits.append(Edit(start, self._text[start:end], text))
         self._text = "".join((self._text[:start], text, self._text[end:]))
         self._edit_end = start + len(text)
         self._lines.replace(self._text, start, end, self._edit_end)
 
     def replace_all(self, text: str) -> None:
         """Replace the whole text."""
-        self._text = _SURROGATE.sub("\ufffd", text)
+        before, self._text = self._text, _SURROGATE.sub("\ufffd", text)
+        self._edits.append(Edit(0, before, self._text))
         self._lines = LineIndex(self._text)
         self._edit_end = len(self._text)
+
+    def take_edits(self) -> list[Edit]:
+        """Return the edits since this was last called."""
+        edits, self._edits = self._edits, []
+        return edits
 
     def snapshot(self, offset: int) -> DocumentSnapshot:
         """Return the document as it is now, with the cursor at ``offset``."""

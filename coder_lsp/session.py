@@ -4,12 +4,12 @@ Everything here is used from one thread, the event loop's. A worker is given a f
 cancellation token, never the session.
 """
 
-import collections
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from coder_lsp.acceptance import ShownCompletions
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.completer import Completion, CompletionRequest, RunningCompletion
 from coder_lsp.completion_cache import CompletionCache
@@ -17,6 +17,7 @@ from coder_lsp.errors import DocumentError
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.open_document import OpenDocument
 from coder_lsp.settings import Settings, apply_options
+from coder_lsp.usage import Counts, UsageTally
 
 Feature = Literal["inline", "plain"]
 """Which of LSP's two completion requests; each supersedes only its own kind."""
@@ -25,11 +26,11 @@ Source = Literal["running", "trie", "cache", "model"]
 """Where an answer came from: a generation already under way, a recent completion, the model with a
 prompt of which part was cached, or the model with a prompt of which nothing was."""
 
-_NUM_REMEMBERED_OFFERS = 256
 _RELOADING = (
     "backend",
     "script",
     "model",
+    "providers",
     "threads",
     "context_tokens",
     "cache_megabytes",
@@ -89,14 +90,15 @@ class Session:
         self.settings = settings
         self.counters = Counters()
         self.client_completes_inline = False
+        self.client_tells_acceptance = False
+        self.tally = UsageTally("unknown")
         self.last_answer: Answer | None = None
         self._base_settings = settings
         self._told: set[str] = set()
         self._documents: dict[str, OpenDocument] = {}
         self._underway: dict[tuple[str, Feature], CancellationToken] = {}
         self._completion_cache = CompletionCache()
-        self._offers: collections.deque[str] = collections.deque(maxlen=_NUM_REMEMBERED_OFFERS)
-        self._num_offers = 0
+        self._shown = ShownCompletions(self._count)
 
     # Settings
 
@@ -149,6 +151,7 @@ class Session:
         self._supersede_document(uri)
         edit(document)
         document.version = version
+        self._shown.edit(uri, document.take_edits())
         return document
 
     def close_document(self, uri: str) -> None:
@@ -156,6 +159,7 @@ class Session:
         self._supersede_document(uri)
         self._documents.pop(uri, None)
         self._completion_cache.forget(uri)
+        self._shown.withdraw(uri)
 
     # Completions
 
@@ -173,6 +177,10 @@ class Session:
         begun = BegunCompletion(feature, request, CancellationToken())
         self._underway[document.uri, feature] = begun.cancellation
         return begun
+
+    def is_underway(self, uri: str, feature: Feature) -> bool:
+        """Whether a completion is under way for a document."""
+        return (uri, feature) in self._underway
 
     def find_answer(self, begun: BegunCompletion) -> Answer | None:
         """Return what a recent completion still says at the cursor, None when none does."""
@@ -197,13 +205,19 @@ class Session:
             return None
         self._forget_underway(begun)
         self.last_answer = answer
+        snapshot = begun.request.snapshot
         if not answer.text:
             self.counters.empty += 1
+            self._shown.withdraw(snapshot.uri)
             return None
         self.counters.shown += 1
-        self._num_offers += 1
-        offer_id = str(self._num_offers)
-        self._offers.append(offer_id)
+        (offer_id,) = self._shown.show(
+            snapshot.uri,
+            snapshot.language_id,
+            snapshot.offset,
+            [answer.text],
+            is_inferred=not self.client_tells_acceptance,
+        )
         return offer_id
 
     def fail_completion(self, begun: BegunCompletion) -> None:
@@ -217,13 +231,9 @@ class Session:
         begun.cancellation.cancel()
         self._forget_underway(begun)
 
-    def accept(self, offer_id: str) -> bool:
-        """Count that the user took an offer; False when it is unknown or was taken before."""
-        if offer_id not in self._offers:
-            return False
-        self._offers.remove(offer_id)
-        self.counters.accepted += 1
-        return True
+    def accept(self, offer_id: str, num_characters: int | None) -> None:
+        """Count that the user took an offer, or so many characters of it."""
+        self._shown.accept(offer_id, num_characters)
 
     def cancel_all(self) -> None:
         """Cancel everything under way."""
@@ -238,6 +248,10 @@ class Session:
             "underway": len(self._underway),
             **dataclasses.asdict(self.counters),
         }
+
+    def _count(self, language: str, counts: Counts) -> None:
+        self.counters.accepted += counts.accepted
+        self.tally.add(language, counts)
 
     def _supersede_document(self, uri: str) -> None:
         self._supersede(uri, "inline")

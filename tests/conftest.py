@@ -24,10 +24,11 @@ def encoder(tokenizer):
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder_of_the_tests(tmp_path_factory):
-    """Keep this process and the servers it starts out of the user's own cache and data folders."""
+    """Keep this process and the servers it starts out of the user's own folders."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setenv("CODER_LSP_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         monkeypatch.setenv("CODER_LSP_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+        monkeypatch.setenv("CODER_LSP_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         yield
 
 

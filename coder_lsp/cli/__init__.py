@@ -12,7 +12,7 @@ import click
 from coder_lsp import __version__
 from coder_lsp.errors import CoderError
 
-_COMMANDS = ("serve", "complete", "models", "install", "cache", "doctor", "demo")
+_COMMANDS = ("serve", "complete", "models", "install", "cache", "stats", "doctor", "demo")
 
 
 class _CommandGroup(click.Group):

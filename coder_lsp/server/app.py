@@ -82,6 +82,7 @@ def _run(server: CoderServer, serving: Coroutine[Any, Any, None]) -> int:
     finally:
         server.session.cancel_all()
         server.generations.cancel_all()
+        server.usage.close()
         has_ended = server.engine.close(_CLOSING_SECONDS)
     status = server.protocol.exit_status
     if not has_ended:

@@ -6,10 +6,12 @@ change replaces by the next one. Positions are negotiated as UTF-32, which is wh
 
 import asyncio
 import contextlib
+import os
 import re
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -21,6 +23,7 @@ from coder_lsp.document import DocumentSnapshot, line_start
 from coder_lsp.errors import BackendError
 from coder_lsp.generation import GenerationUsage
 from coder_lsp.server.commands import STATS_COMMAND
+from coder_lsp.server.status import STATUS_METHOD
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _PATIENCE_SECONDS = 5.0
@@ -152,23 +155,34 @@ async def start_child(
     client.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)(_ignore)
     client.feature(types.PROGRESS)(_ignore)
     client.feature(types.WINDOW_SHOW_MESSAGE)(lambda shown: messages.append(shown.message))
-    await client.start_io(sys.executable, "-m", "coder_lsp", "serve", *arguments)
-    process = client._server  # noqa: SLF001 (pygls tells of it nowhere else)
-    assert process is not None
-    log = asyncio.create_task(_read_log(process))
-    try:
-        await _initialize(client, settings)
-        yield ChildClient(client, process.pid, messages)
-    except RuntimeError as exc:  # what pygls raises from each request when the process has ended
-        if process.returncode is None:
-            raise
-        tail = "\n".join((await log)[-10:])
-        raise BackendError(
-            f"The server ended with status {process.returncode}. Its log ends with:\n{tail}"
-        ) from exc
-    finally:
-        await _end(client, process)
-        await log
+    client.feature(STATUS_METHOD)(_ignore)
+    with uncounted() as environment:
+        await client.start_io(
+            sys.executable, "-m", "coder_lsp", "serve", *arguments, env=environment
+        )
+        process = client._server  # noqa: SLF001 (pygls tells of it nowhere else)
+        assert process is not None
+        log = asyncio.create_task(_read_log(process))
+        try:
+            await _initialize(client, settings)
+            yield ChildClient(client, process.pid, messages)
+        except RuntimeError as exc:  # what pygls raises from each request of an ended process
+            if process.returncode is None:
+                raise
+            tail = "\n".join((await log)[-10:])
+            raise BackendError(
+                f"The server ended with status {process.returncode}. Its log ends with:\n{tail}"
+            ) from exc
+        finally:
+            await _end(client, process)
+            await log
+
+
+@contextmanager
+def uncounted() -> Iterator[dict[str, str]]:
+    """Yield an environment in which no completion is counted among the user's own."""
+    with tempfile.TemporaryDirectory(prefix="coder-lsp-", ignore_cleanup_errors=True) as folder:
+        yield {**os.environ, "CODER_LSP_STATE_DIR": folder}
 
 
 def _figures(last: Mapping[str, Any]) -> GenerationFigures:
@@ -222,7 +236,7 @@ async def _initialize(client: LanguageClient, settings: Mapping[str, Any]) -> No
     client.initialized(types.InitializedParams())
 
 
-def _ignore(params: types.WorkDoneProgressCreateParams | types.ProgressParams) -> None:
+def _ignore(params: Any) -> None:
     del params
 
 

@@ -46,13 +46,21 @@ def restart_model(ls: CoderServer) -> None:
         ls.start(load_backend(ls))
 
 
-def accept(ls: CoderServer, offer_id: str) -> None:
-    """Count that an offer was taken; what is not known does no harm."""
-    ls.session.accept(offer_id)
+def accept(ls: CoderServer, offer_id: str, *arguments: Any) -> None:
+    """Count that an offer was taken; what is not known does no harm.
+
+    The argument after the id says how many code points of the text shown were taken, where the
+    client took a part.
+    """
+    num_characters = _argument(arguments, None)
+    if num_characters is not None and not _is_count(num_characters):
+        raise _unusable("a number of characters", num_characters)
+    ls.session.accept(offer_id, num_characters)
+    ls.usage.note()
 
 
 async def stats(ls: CoderServer) -> dict[str, Any]:
-    """Return counters of session and backend, and what the last completion took.
+    """Return counters of session and backend, what the last completion took, and the usage.
 
     Waits for the engine to come to it. Times are in milliseconds.
     """
@@ -63,6 +71,7 @@ async def stats(ls: CoderServer) -> dict[str, Any]:
         "pending": ls.protocol.num_pending,
         "backend": dict(backend),
         "lastCompletion": None if last is None else _describe(last),
+        "usage": await ls.usage.usage(),
     }
 
 
@@ -76,6 +85,10 @@ def _argument(arguments: tuple[Any, ...], default: Any) -> Any:
 def _is_duration(minutes: Any) -> bool:
     is_number = isinstance(minutes, (int, float)) and not isinstance(minutes, bool)
     return is_number and math.isfinite(minutes) and 0 <= minutes <= _MOST_SNOOZE_MINUTES
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _unusable(expected: str, found: Any) -> JsonRpcInvalidParams:

@@ -3,6 +3,7 @@
 from lsprotocol import types
 
 from coder_lsp.server.capabilities import client_capabilities
+from coder_lsp.server.client_traits import client_traits
 from coder_lsp.server.configuration import tell_problems
 from coder_lsp.server.language_server import CoderServer
 from coder_lsp.server.loading import load_if_wanted
@@ -12,6 +13,10 @@ from coder_lsp.server.logs import set_log_level
 def initialize(ls: CoderServer, params: types.InitializeParams) -> None:
     """Take in capabilities and options; pygls answers, with the position encoding it chose."""
     ls.capabilities = client_capabilities(params.capabilities)
+    if params.client_info is not None:
+        name = params.client_info.name
+        ls.session.tally.editor = name
+        ls.session.client_tells_acceptance = client_traits(name).tells_acceptance
     ls.initial_problems = ls.session.initialize_settings(params.initialization_options).problems
     set_log_level(ls.session.settings.log_level)
 

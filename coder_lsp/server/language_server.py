@@ -20,6 +20,7 @@ from coder_lsp.server.idle import IdleWork
 from coder_lsp.server.protocol import CoderProtocol, create_converter, log_error
 from coder_lsp.server.status import STATUS_METHOD, Status, StatusBoard
 from coder_lsp.server.switch import Switch
+from coder_lsp.server.usage_recorder import UsageRecorder
 from coder_lsp.session import Session
 from coder_lsp.settings import Settings
 
@@ -46,6 +47,7 @@ class CoderServer(LanguageServer):
         self.status = StatusBoard(self.switch, self._send_status)
         self.generations = Generations(self._generated)
         self.idle = IdleWork(session, self.engine, self.generations, self.status)
+        self.usage = UsageRecorder(session.tally, self._warn)
         self.capabilities = ClientCapabilities()
         self.initial_problems: tuple[str, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,6 +91,10 @@ class CoderServer(LanguageServer):
     def _generated(self, running: RunningCompletion) -> None:
         self.status.succeed()
         self.session.keep_completion(running)
+
+    def _warn(self, message: str) -> None:
+        _log.warning("%s", message)
+        self.tell_once(types.MessageType.Warning, message)
 
     def _send_status(self, status: Status) -> None:
         self.protocol.notify(STATUS_METHOD, dataclasses.asdict(status))

@@ -52,6 +52,7 @@ async def make_offer(
     if answer is None:
         return None
     offer_id = ls.session.end_completion(begun, answer)
+    ls.usage.note()
     if not begun.cancellation.is_cancelled:
         ls.idle.begin(begun.request, answer.text)
     return None if offer_id is None else to_lsp.Offer(offer_id, place, answer.text)

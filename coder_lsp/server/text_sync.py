@@ -36,6 +36,7 @@ def did_change(ls: CoderServer, params: types.DidChangeTextDocumentParams) -> No
         _log.warning("%s", exc)
     else:
         ls.generations.edited(document)
+        ls.usage.note()
 
 
 def did_close(ls: CoderServer, params: types.DidCloseTextDocumentParams) -> None:
