@@ -7,9 +7,10 @@ BIN := bin
 endif
 VENV := .venv
 REFERENCE := .venv-reference
+OPTIMUM := .venv-optimum
 RUN := $(VENV)/$(BIN)/python
 
-.PHONY: demo test test-editors smoke-editors editors lint reference bench train-smoke clean
+.PHONY: demo test test-editors smoke-editors editors lint reference optimum bench train-smoke clean
 
 demo: $(VENV)/.complete
 	$(RUN) -m coder_lsp demo
@@ -38,6 +39,10 @@ lint: $(VENV)/.complete
 reference: $(REFERENCE)/.complete
 	$(REFERENCE)/$(BIN)/python -m pytest -m reference tests/onnx_export tests/training
 
+# optimum excludes transformers 5, so it has an environment too; its plug-in teaches optimum-cli our model.
+optimum: $(OPTIMUM)/.complete
+	$(OPTIMUM)/$(BIN)/python -m pytest -m reference tests/via_optimum
+
 bench: $(REFERENCE)/.complete
 	$(REFERENCE)/$(BIN)/python -m bench exactness --json bench/results/exactness.json
 
@@ -59,5 +64,11 @@ $(REFERENCE)/.complete: pyproject.toml
 	$(REFERENCE)/$(BIN)/python -m pip install --quiet --editable ".[cpu,reference]"
 	@$(PYTHON) -c "open('$@', 'w').close()"
 
+$(OPTIMUM)/.complete: pyproject.toml $(wildcard optimum_plugin/pyproject.toml optimum_plugin/*/*/*/*.py)
+	$(PYTHON) -m venv $(OPTIMUM)
+	$(OPTIMUM)/$(BIN)/python -m pip install --quiet --editable ".[cpu,optimum]"
+	$(OPTIMUM)/$(BIN)/python -m pip install --quiet --no-deps --force-reinstall ./optimum_plugin
+	@$(PYTHON) -c "open('$@', 'w').close()"
+
 clean:
-	$(PYTHON) -c "import shutil; [shutil.rmtree(p, ignore_errors=True) for p in ('$(VENV)', '$(REFERENCE)')]"
+	$(PYTHON) -c "import shutil; [shutil.rmtree(p, ignore_errors=True) for p in ('$(VENV)', '$(REFERENCE)', '$(OPTIMUM)')]"

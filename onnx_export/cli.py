@@ -16,6 +16,7 @@ from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, export
 from onnx_export.partial_folder import partial_path
 from onnx_export.progress_report import JsonReport, Style, reporting
 from onnx_export.reference import require_reference
+from onnx_export.via_optimum import export_via_optimum
 
 _PATH = click.Path(path_type=Path)
 # What shells say of a program that Ctrl-C ended.
@@ -24,7 +25,7 @@ _INTERRUPTED = 130
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.argument("folders", nargs=-1, required=True, type=_PATH, metavar="[HF_DIR] OUT_DIR")
-@click.option("--precision", required=True, type=click.Choice(["fp32", "fp16", "int8", "int4"]))
+@click.option("--precision", type=click.Choice(["fp32", "fp16", "int8", "int4"]), help="Required.")
 @click.option("--target", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
 @click.option(
     "--attention",
@@ -48,6 +49,7 @@ _INTERRUPTED = 130
 @click.option("--name", help="The model's name in the manifest. Default: OUT_DIR's.")
 @click.option("--license", "license_", help="Default: what HF_DIR's README.md says at its top.")
 @click.option("--num-generable-ids", type=int, help="Ids from this one on are never generated.")
+@click.option("--via", type=click.Choice(["optimum"]), help="Write optimum's graph of HF_DIR only.")
 @click.option(
     "--progress",
     "style",
@@ -58,7 +60,7 @@ _INTERRUPTED = 130
 )
 def command(
     folders: tuple[Path, ...],
-    precision: Precision,
+    precision: Precision | None,
     target: Target,
     attention: Attention,
     block_size: int,
@@ -72,6 +74,7 @@ def command(
     name: str | None,
     license_: str | None,
     num_generable_ids: int | None,
+    via: str | None,
     style: Style,
 ) -> None:
     """Export a Hugging Face folder (DeepSeek-V2 or Llama) to a model folder of coder-lsp.
@@ -83,6 +86,11 @@ def command(
     source, out_dir = _source(folders, random_weights, layers, seed)
     labels = Labels(name, license_, num_generable_ids, tokenizer)
     try:
+        if via is not None:
+            _export_via_optimum(source, out_dir, precision)
+            return
+        if precision is None:
+            raise click.MissingParameter(param_hint="'--precision'", param_type="option")
         if verify:
             require_reference()
         config = ExportConfig(
@@ -122,6 +130,16 @@ def _source(
         case _, None:
             raise click.UsageError("Name two folders: HF_DIR and OUT_DIR.")
     raise click.UsageError("With --random-weights name one folder only: OUT_DIR.")
+
+
+def _export_via_optimum(
+    source: HuggingFaceFolder | MadeUp, out_dir: Path, precision: Precision | None
+) -> None:
+    if not isinstance(source, HuggingFaceFolder):
+        raise click.UsageError("--via optimum needs HF_DIR: it cannot load made-up weights.")
+    if precision not in {None, "fp32"}:
+        raise click.UsageError("--via optimum writes fp32 only.")
+    export_via_optimum(source.path, out_dir)
 
 
 def _export(

@@ -41,6 +41,18 @@ def test_mistakes_on_the_command_line_are_explained(tiny_hf, tmp_path):
     check_command([out_dir, "--random-weights", config, "--verify", *fp32], 2, "needs HF_DIR")
     check_command([tmp_path / "none", out_dir, *fp32], 1, "config.json is missing")
     check_command([tiny_hf, out_dir, "--block-size", 33, *fp32], 1, "a power of two")
+    via = ["--via", "optimum"]
+    check_command([tiny_hf, out_dir, *via, "--precision", "int4"], 2, "writes fp32 only")
+    check_command([out_dir, "--random-weights", config, *via], 2, "needs HF_DIR")
+    check_command([tmp_path / "none", out_dir, *via], 1, "There is no folder")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("optimum") is not None, reason="it is installed")
+def test_via_optimum_without_it_says_what_to_install(tiny_hf, tmp_path):
+    arguments = [tiny_hf, tmp_path / "out", "--via", "optimum"]
+    check_command(arguments, 1, 'pip install "coder-lsp[cpu,optimum]"')
 
     assert list(tmp_path.iterdir()) == []
 
