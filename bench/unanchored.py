@@ -67,6 +67,11 @@ class UnanchoredBackend:
         """The model's name."""
         return self._engine.manifest.name
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
     def stream(
         self, request: FimRequest, cancellation: CancellationToken
     ) -> Iterator[GenerationChunk]:

@@ -16,6 +16,7 @@ SECTION = "coder-lsp"
 BackendName = Literal["local", "scripted"]
 PlainCompletion = Literal["auto", "always", "never"]
 Multiline = Literal["auto", "never", "always"]
+Providers = Literal["auto", "cuda", "tensorrt", "cpu"]
 LogLevel = Literal["error", "warning", "info", "debug"]
 
 
@@ -39,6 +40,10 @@ class Settings:
     )
     script: str = field(
         default="", metadata=_note("Path of the JSON file from which the scripted backend answers.")
+    )
+    providers: Providers = field(
+        default="auto",
+        metadata=_note("Where the model runs; auto: on the GPU if model and machine can."),
     )
     plain_completion: PlainCompletion = field(
         default="auto",

@@ -13,6 +13,7 @@ class PausingBackend:
     """Says ``said``, asks ``during`` what it wants to know, then says the rest."""
 
     model = "pausing"
+    notices = ()
 
     def __init__(self, said, rest, during):
         self._said, self._rest, self._during = said, rest, during

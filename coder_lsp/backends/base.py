@@ -27,6 +27,11 @@ class Backend(Protocol):
         """The model's name, as it is shown to the user."""
         ...
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should be told of how this backend runs, once, each with its remedy."""
+        ...
+
     def stream(
         self, request: FimRequest, cancellation: CancellationToken
     ) -> Iterator[GenerationChunk]:

@@ -62,6 +62,8 @@ class LocalBackend:
         options = EngineOptions(
             settings.threads,
             settings.cache_megabytes << 20,
+            settings.providers,
+            settings.context_tokens,
             disk_cache=disk_cache if settings.disk_cache else None,
         )
         prefill_seconds = settings.time_budget_ms / 1000 * PREFILL_SHARE
@@ -71,6 +73,11 @@ class LocalBackend:
     def model(self) -> str:
         """The model's name."""
         return self._engine.manifest.name
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Where the model runs instead of where it should, and why."""
+        return self._engine.notices
 
     def stream(
         self, request: FimRequest, cancellation: CancellationToken
@@ -115,6 +122,7 @@ class LocalBackend:
         """Return what the caches hold."""
         return {
             "model": self.model,
+            "provider": self._engine.provider,
             **asdict(self._engine.stats()),
             **asdict(self._engine.disk_stats()),
         }

@@ -92,6 +92,11 @@ class ScriptedBackend:
         """The name shown where a model's name would be."""
         return "scripted"
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
     def stream(
         self, request: FimRequest, cancellation: CancellationToken
     ) -> Iterator[GenerationChunk]:

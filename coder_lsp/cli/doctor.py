@@ -1,5 +1,6 @@
 """``coder-lsp doctor``: whether everything that a completion needs is there and works."""
 
+import dataclasses
 import importlib.metadata
 import json
 import os
@@ -7,6 +8,7 @@ import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from textwrap import indent
+from typing import cast, get_args
 
 import click
 
@@ -17,11 +19,15 @@ from coder_lsp.cancellation import CancellationToken
 from coder_lsp.cli.options import backend_settings, model_option
 from coder_lsp.completer import Completion, CompletionRequest, complete
 from coder_lsp.document import DocumentSnapshot
-from coder_lsp.engine.runtime import available_providers, choose_num_threads, runtime_version
-from coder_lsp.errors import CoderError, ModelFolderError, RuntimeMissing
+from coder_lsp.engine.hardware import Hardware, inspect_hardware
+from coder_lsp.engine.memory import gigabytes, plan_memory
+from coder_lsp.engine.nvidia import Gpu
+from coder_lsp.engine.providers import choose_provider
+from coder_lsp.engine.runtime import choose_num_threads, runtime_version
+from coder_lsp.errors import CoderError, EngineError, ModelFolderError, RuntimeMissing
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.model_folder import ModelFolder
-from coder_lsp.settings import Settings
+from coder_lsp.settings import Providers, Settings
 
 _CPU_PROVIDER = "CPUExecutionProvider"
 _REINSTALL = 'pip install --force-reinstall "coder-lsp[cpu]"'
@@ -32,14 +38,18 @@ _REINSTALL_ONE = (
     '    pip install "coder-lsp[cpu]"\n'
     '    pip install "coder-lsp[cuda]"'
 )
-_EXPORT_AGAIN = "Export the model again, or leave --model out for the embedded one."
+_EXPORT_AGAIN = "Install or export the model again, or leave --model out for the embedded one."
+_GPU_ADVICE = (
+    "There is an NVIDIA GPU. A model installed with --target cuda runs on it, given\n"
+    '    pip install "coder-lsp[cuda]"'
+)
 _SAMPLE_TOKENS = 16
 _SAMPLE = "def add(first, second):\n    return first"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at; ``remedy`` is empty where nothing is wrong."""
+    """One thing that was looked at; ``remedy`` may also be advice where nothing is wrong."""
 
     name: str
     ok: bool
@@ -49,11 +59,20 @@ class Check:
 
 @click.command("doctor")
 @model_option
+@click.option(
+    "--providers",
+    type=click.Choice(get_args(Providers)),
+    default="auto",
+    show_default=True,
+    help="As the setting of that name.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of the checks.")
 @click.pass_context
-def command(ctx: click.Context, *, model: str, as_json: bool) -> None:
+def command(ctx: click.Context, *, model: str, providers: str, as_json: bool) -> None:
     """Check the installation; exit with status 1 and the remedy when something is broken."""
-    settings = backend_settings(model, "local", "")
+    settings = dataclasses.replace(
+        backend_settings(model, "local", ""), providers=cast("Providers", providers)
+    )
     checks: list[Check] = []
     for check in examine(settings):
         checks.append(check)
@@ -71,13 +90,18 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield Check("coder-lsp", ok=True, found=__version__)
     runtime = _check_runtime()
     yield runtime
-    if runtime.ok:
-        yield _check_providers()
+    hardware = inspect_hardware() if runtime.ok else None
+    if hardware is not None:
+        yield _check_providers(hardware)
     model = _check_model(settings)
     yield model
+    choice = None
+    if hardware is not None and model.ok:
+        choice = _check_choice(settings, hardware)
+        yield choice
     num_threads = choose_num_threads(settings.threads)
     yield Check("threads", ok=True, found=f"{num_threads} of {os.cpu_count()} processors")
-    if runtime.ok and model.ok:
+    if choice is not None and choice.ok:
         yield _check_completion(settings)
 
 
@@ -101,12 +125,35 @@ def _is_installed(distribution: str) -> bool:
     return True
 
 
-def _check_providers() -> Check:
-    providers = available_providers()
-    found = f"found {', '.join(providers)}; this version of coder-lsp uses {_CPU_PROVIDER}"
-    if _CPU_PROVIDER not in providers:
+def _check_providers(hardware: Hardware) -> Check:
+    found = ", ".join([*hardware.providers, *map(_describe_gpu, hardware.gpus)])
+    if hardware.driver_cuda is not None:
+        found += f"; the driver can do CUDA {hardware.driver_cuda[0]}.{hardware.driver_cuda[1]}"
+    if hardware.tensorrt is not None:
+        found += f"; TensorRT {hardware.tensorrt}"
+    if _CPU_PROVIDER not in hardware.providers:
         return Check("providers", ok=False, found=found, remedy=_REINSTALL)
     return Check("providers", ok=True, found=found)
+
+
+def _describe_gpu(gpu: Gpu) -> str:
+    free, total = gigabytes(gpu.free_bytes), gigabytes(gpu.total_bytes)
+    return f"{gpu.name} with {free} free of {total}"
+
+
+def _check_choice(settings: Settings, hardware: Hardware) -> Check:
+    folder = ModelFolder.read(model_path(settings.model))
+    needs = plan_memory(folder, settings.context_tokens)
+    target = folder.manifest.target
+    try:
+        choice = choose_provider(settings.providers, target, needs, hardware)
+    except EngineError as exc:
+        return Check("runs on", ok=False, found="nothing", remedy=str(exc))
+    advice = "\n".join(choice.notices)
+    if target == "cpu" and hardware.has_gpu and settings.providers == "auto":
+        advice = _GPU_ADVICE
+    found = f"{choice.name}, for which it was {'' if choice.name == target else 'not '}exported; "
+    return Check("runs on", ok=True, found=f"{found}needs {needs}", remedy=advice)
 
 
 def _check_model(settings: Settings) -> Check:
@@ -151,4 +198,4 @@ def _describe(completion: Completion) -> str:
 def _as_text(check: Check) -> str:
     mark = "ok   " if check.ok else "WRONG"
     line = f"{mark} {check.name:14} {check.found}"
-    return line if check.ok else f"{line}\n{indent(check.remedy, ' ' * 6)}"
+    return f"{line}\n{indent(check.remedy, ' ' * 6)}" if check.remedy else line

@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from coder_lsp.errors import InstallError
+from coder_lsp.engine.hardware import inspect_hardware
+from coder_lsp.engine.providers import machine_problem
+from coder_lsp.errors import InstallError, RuntimeMissing
 from coder_lsp.install.export_process import ExportProgress, Precision, Target
 from coder_lsp.install.hub import Hub
 from coder_lsp.install.installation import (
@@ -110,7 +112,13 @@ def describe(plan: Plan) -> str:
 
 
 def _choose_target(target: TargetOption) -> Target:
-    return "cpu" if target == "auto" else target
+    if target != "auto":
+        return target
+    try:
+        hardware = inspect_hardware()
+    except RuntimeMissing:
+        return "cpu"
+    return "cuda" if machine_problem(hardware) is None else "cpu"
 
 
 def _ask(*, yes: bool) -> None:

@@ -32,18 +32,22 @@ if TYPE_CHECKING:
     from coder_lsp.engine.kv_cache import KVCache
     from coder_lsp.engine.sampler import SampledToken
     from coder_lsp.model_folder import Manifest, ModelFolder
+    from coder_lsp.settings import Providers
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """``num_threads`` 0 chooses by the machine; ``cache_bytes`` is the budget of all KV caches.
 
-    ``lookup``: whether greedy decoding goes ahead with what followed the same tokens before.
-    ``disk_cache``: where sequences are kept beyond the process; None: nowhere.
+    ``providers``: where the graph may run. ``context_tokens``: the longest sequence that memory is
+    planned for. ``lookup``: whether greedy decoding goes ahead with what followed the same tokens
+    before. ``disk_cache``: where sequences are kept beyond the process; None: nowhere.
     """
 
     num_threads: int = 0
     cache_bytes: int = 512 << 20
+    providers: Providers = "auto"
+    context_tokens: int = 2048
     lookup: LookupMode = "auto"
     disk_cache: DiskCacheOptions | None = None
 
@@ -70,8 +74,15 @@ class Engine:
         folder.verify_files()
         self._manifest = folder.manifest
         self._tokenizer = Tokenizer(folder.tokenizer_path)
-        self._runner = ModelRunner(folder, choose_num_threads(options.num_threads))
-        self._prefix_cache = PrefixCache(self._runner.create_cache, options.cache_bytes)
+        self._runner = ModelRunner(
+            folder,
+            choose_num_threads(options.num_threads),
+            options.providers,
+            options.context_tokens,
+        )
+        left = self._runner.choice.cache_bytes
+        cache_bytes = options.cache_bytes if left is None else min(options.cache_bytes, left)
+        self._prefix_cache = PrefixCache(self._runner.create_cache, cache_bytes)
         self._store = self._create_store(options.disk_cache)
         self._pace = PrefillPace(folder.manifest.cache.num_layers)
         fim = folder.manifest.fim
@@ -88,6 +99,16 @@ class Engine:
     def manifest(self) -> Manifest:
         """What is known of the model."""
         return self._manifest
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that runs the model."""
+        return self._runner.provider
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the user should know of where the model runs, with a remedy; empty: all is well."""
+        return self._runner.choice.notices
 
     @property
     def tokenizer(self) -> Tokenizer:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from coder_lsp.engine.cache_buffers import allocate
 from coder_lsp.engine.cache_tensors import CacheTensors
-from coder_lsp.engine.runtime import load_onnxruntime
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +26,13 @@ class KVCache:
     is arithmetic: whatever lies beyond ``offset`` is never read and will be overwritten.
     """
 
-    def __init__(self, session: Any, layout: CacheLayout, capacity: int) -> None:
+    def __init__(
+        self, session: Any, layout: CacheLayout, capacity: int, device: str = "cpu"
+    ) -> None:
+        """``device`` is where the graph runs, as ONNX Runtime names it."""
         self._session = session
         self._layout = layout
+        self._device = device
         self._tensors = CacheTensors.of(layout)
         self._token_ids: list[int] = []
         self._allocate(_round_up(capacity))
@@ -46,7 +50,7 @@ class KVCache:
     @property
     def nbytes(self) -> int:
         """Bytes of memory taken, valid rows or not."""
-        return sum(buffer.nbytes for buffer in self._buffers)
+        return self._buffers.nbytes
 
     @property
     def binding(self) -> Any:
@@ -59,17 +63,15 @@ class KVCache:
 
     def rows(self, start: int, end: int) -> npt.NDArray[Any]:
         """Return a copy of rows ``start`` to ``end``: ``[tensors, heads, end - start, width]``."""
-        return np.stack([view[:, start:end] for view in self._views])
+        return np.stack(self._buffers.read(start, end))
 
     def append_rows(self, token_ids: Sequence[int], rows: npt.NDArray[Any]) -> None:
         """Append tokens that were computed before.
 
         ``rows`` is ``[tensors, heads, at least as many, width]``, what ``rows`` returned for them.
         """
-        offset, end = self.offset, self.offset + len(token_ids)
-        self.reserve(end)
-        for view, tensor in zip(self._views, rows, strict=True):
-            view[:, offset:end] = tensor[:, : len(token_ids)]
+        self.reserve(self.offset + len(token_ids))
+        self._buffers.write(self.offset, list(rows[:, :, : len(token_ids)]))
         self.append(token_ids)
 
     def trim(self, num_tokens: int) -> None:
@@ -79,9 +81,8 @@ class KVCache:
 
     def fork(self, num_tokens: int, capacity: int) -> KVCache:
         """Return a cache of its own with a copy of the first ``num_tokens`` rows."""
-        other = KVCache(self._session, self._layout, max(capacity, num_tokens))
-        for source, target in zip(self._views, other._views, strict=True):
-            target[:, :num_tokens] = source[:, :num_tokens]
+        other = KVCache(self._session, self._layout, max(capacity, num_tokens), self._device)
+        other._buffers.write(0, self._buffers.read(0, num_tokens))
         other.append(self._token_ids[:num_tokens])
         return other
 
@@ -89,20 +90,16 @@ class KVCache:
         """Make room for ``capacity`` tokens; the rows held stay."""
         if capacity <= self._capacity:
             return
-        old, offset = self._views, self.offset
+        old = self._buffers
         self._allocate(_round_up(capacity))
-        for source, target in zip(old, self._views, strict=True):
-            target[:, :offset] = source[:, :offset]
+        self._buffers.write(0, old.read(0, self.offset))
 
     def _allocate(self, capacity: int) -> None:
-        ort_value = load_onnxruntime().OrtValue
-        self._buffers = self._tensors.zeros(capacity)
-        self._views = [self._tensors.by_head(buffer) for buffer in self._buffers]
+        self._buffers = allocate(self._tensors, capacity, self._device)
         self._capacity = capacity
+        # The binding does not keep what is bound alive; the buffers do.
         self._binding = self._session.io_binding()
-        # On the CPU an OrtValue shares the array's memory; the binding does not keep it alive.
-        self._values = [ort_value.ortvalue_from_numpy(buffer) for buffer in self._buffers]
-        for name, value in zip(self._tensors.names, self._values, strict=True):
+        for name, value in zip(self._tensors.names, self._buffers.values, strict=True):
             self._binding.bind_ortvalue_input(f"past.{name}", value)
             self._binding.bind_ortvalue_output(f"present.{name}", value)
 

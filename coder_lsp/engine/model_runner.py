@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from coder_lsp.engine.cache_tensors import CacheTensors
+from coder_lsp.engine.inference_session import open_session
 from coder_lsp.engine.kv_cache import KVCache
-from coder_lsp.engine.runtime import create_inference_session, load_onnxruntime
+from coder_lsp.engine.runtime import load_onnxruntime
+from coder_lsp.engine.sequence_folder import tensorrt_path
 from coder_lsp.errors import Cancelled, EngineError
 
 if TYPE_CHECKING:
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from coder_lsp.cancellation import CancellationToken
+    from coder_lsp.engine.providers import ProviderChoice
     from coder_lsp.model_folder import ModelFolder
+    from coder_lsp.settings import Providers
 
 _INPUTS = ("input_ids", "position_ids", "total_length", "num_logits")
 _MAX_KEPT_WIDTH = 16
@@ -31,7 +35,8 @@ class _PassBuffers:
         self._inputs = [np.zeros(length, np.int64) for length in (width, width, 1, 1)]
         self._inputs[-1][0] = num_logits
         self.logits = np.zeros((num_logits, vocab_size), np.float32)
-        # On the CPU an OrtValue shares the array's memory.
+        # An OrtValue of the CPU shares the array's memory; where the graph runs elsewhere, ONNX
+        # Runtime copies: a few integers to it, and of the logits those of the last positions only.
         ort_value = load_onnxruntime().OrtValue.ortvalue_from_numpy
         self._input_values = [ort_value(array) for array in self._inputs]
         self._logits_value = ort_value(self.logits)
@@ -50,11 +55,23 @@ class _PassBuffers:
 class ModelRunner:
     """Runs the graph; holds no sequence. Called from one thread only."""
 
-    def __init__(self, folder: ModelFolder, num_threads: int) -> None:
+    def __init__(
+        self,
+        folder: ModelFolder,
+        num_threads: int,
+        providers: Providers = "cpu",
+        context_tokens: int = 2048,
+    ) -> None:
+        """Load the graph where ``providers`` says and memory for ``context_tokens`` allows.
+
+        Raises ``EngineError`` with numbers and remedy.
+        """
         self._layout = folder.manifest.cache
         self._vocab_size = folder.manifest.architecture.vocab_size
         self._buffers: dict[tuple[int, int], _PassBuffers] = {}
-        self._session = create_inference_session(folder.graph_path, num_threads)
+        opened = open_session(folder, num_threads, providers, context_tokens, tensorrt_path())
+        self._session, self._device = opened.session, opened.device
+        self._choice = opened.choice
         self._run_options = load_onnxruntime().RunOptions
         self._check_interface(folder)
 
@@ -63,9 +80,14 @@ class ModelRunner:
         """The execution provider that runs the graph."""
         return str(self._session.get_providers()[0])
 
+    @property
+    def choice(self) -> ProviderChoice:
+        """Where it runs, what was fallen back from, and the memory left for KV caches."""
+        return self._choice
+
     def create_cache(self, capacity: int) -> KVCache:
         """Return an empty cache with room for ``capacity`` tokens."""
-        return KVCache(self._session, self._layout, capacity)
+        return KVCache(self._session, self._layout, capacity, self._device)
 
     def run(
         self,

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from coder_lsp.errors import EngineError, RuntimeMissing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+CPU: tuple[str, Mapping[str, str]] = ("CPUExecutionProvider", MappingProxyType({}))
+
+_log = logging.getLogger(__name__)
 
 _REMEDY = (
     "ONNX Runtime is not installed. Install it for the CPU with\n"
@@ -40,6 +49,26 @@ def available_providers() -> tuple[str, ...]:
     return tuple(load_onnxruntime().get_available_providers())
 
 
+def runtime_cuda() -> int | None:
+    """Return the major version of CUDA that this build wants; None for one without CUDA."""
+    version = str(getattr(load_onnxruntime(), "cuda_version", "") or "")
+    major = version.partition(".")[0]
+    return int(major) if major.isdigit() else None
+
+
+def preload_libraries() -> None:
+    """Load the CUDA libraries that came as Python packages, which the system does not search.
+
+    What ONNX Runtime prints of it goes to the log: standard output belongs to the editor.
+    """
+    onnxruntime = load_onnxruntime()
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.suppress(RuntimeError, OSError):
+        onnxruntime.preload_dlls()
+    if printed.getvalue():
+        _log.info("ONNX Runtime says of CUDA's libraries: %s", printed.getvalue().strip())
+
+
 def choose_num_threads(setting: int) -> int:
     """Return the number of threads for a setting, where 0 means: choose by the machine.
 
@@ -52,8 +81,15 @@ def choose_num_threads(setting: int) -> int:
     return processors if processors <= 4 else min(processors // 2, 8)  # noqa: PLR2004
 
 
-def create_inference_session(graph_path: Path, num_threads: int) -> Any:
-    """Load a graph on the CPU. Raises ``RuntimeMissing`` and ``EngineError``."""
+def create_inference_session(
+    graph_path: Path,
+    num_threads: int,
+    providers: Sequence[tuple[str, Mapping[str, str]]] = (CPU,),
+) -> Any:
+    """Load a graph on the first provider that takes a node, and the next for what it leaves.
+
+    Raises ``RuntimeMissing`` and ``EngineError``.
+    """
     onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
@@ -62,11 +98,20 @@ def create_inference_session(graph_path: Path, num_threads: int) -> Any:
     # A spinning thread pool takes the processor from the editor, and is slower when it is busy.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
+        # With its fallback the library would go on without a provider that failed, and print so on
+        # standard output, which belongs to the editor.
         return onnxruntime.InferenceSession(
-            str(graph_path), options, providers=["CPUExecutionProvider"]
+            str(graph_path),
+            options,
+            providers=[(name, dict(o)) for name, o in providers],
+            enable_fallback=0,
         )
     except Exception as exc:  # ONNX Runtime's exceptions have no common base
+        name = providers[0][0]
+        remedy = "Export or install the model again."
+        if name != CPU[0]:
+            remedy = "Close what else uses the GPU, or set 'providers' to 'cpu'."
         raise EngineError(
-            f"ONNX Runtime {onnxruntime.__version__} cannot load {graph_path}: {exc}. "
-            "Export or install the model again."
+            f"ONNX Runtime {onnxruntime.__version__} cannot load {graph_path} for {name}: {exc}. "
+            f"{remedy}"
         ) from exc

@@ -41,11 +41,19 @@ class DiskUsage:
 
 def sequences_path() -> Path:
     """Return the folder of cached sequences; it need not exist."""
+    return _cache_path() / "sequences"
+
+
+def tensorrt_path() -> Path:
+    """Return the folder of the engines that TensorRT builds; it need not exist."""
+    return _cache_path() / "tensorrt"
+
+
+def _cache_path() -> Path:
     override = os.environ.get(ENVIRONMENT_VARIABLE)
-    cache = (
-        Path(override) if override else platformdirs.user_cache_path("coder-lsp", appauthor=False)
-    )
-    return cache / "sequences"
+    if override:
+        return Path(override)
+    return platformdirs.user_cache_path("coder-lsp", appauthor=False)
 
 
 class SequenceFolder:

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TypeVar
 
 from coder_lsp.backends.base import Backend, FimRequest
@@ -14,6 +15,14 @@ from coder_lsp.completer import RunningCompletion
 from coder_lsp.settings import Settings
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The backend that was loaded; ``notices`` are for the user, each with its remedy."""
+
+    model: str
+    notices: tuple[str, ...]
 
 
 class Priority(enum.IntEnum):
@@ -33,7 +42,7 @@ class EngineThread:
     def __init__(self, create_backend: Callable[[Settings], Backend]) -> None:
         self._create_backend = create_backend
         self._backend: Backend | None = None
-        self._loading: Future[str] | None = None
+        self._loading: Future[Loaded] | None = None
         self._jobs: queue.PriorityQueue[tuple[Priority, int, Callable[[], None]]] = (
             queue.PriorityQueue()
         )
@@ -43,14 +52,14 @@ class EngineThread:
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
-    def load(self, settings: Settings) -> Future[str]:
-        """Load another backend in place of the present one; the result is the model's name."""
+    def load(self, settings: Settings) -> Future[Loaded]:
+        """Load another backend in place of the present one."""
 
-        def load() -> str:
+        def load() -> Loaded:
             # Two models may not fit the memory, so the old one goes first, also when this fails.
             self._close_backend()
             self._backend = self._create_backend(settings)
-            return self._backend.model
+            return Loaded(self._backend.model, self._backend.notices)
 
         self._loading = self._submit(load)
         return self._loading

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import uuid
+from typing import TYPE_CHECKING
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -11,6 +12,9 @@ from coder_lsp.errors import CoderError
 from coder_lsp.server import notices
 from coder_lsp.server.language_server import CoderServer
 from coder_lsp.server.protocol import log_error
+
+if TYPE_CHECKING:
+    from coder_lsp.server.engine_thread import Loaded
 
 _log = logging.getLogger(__name__)
 
@@ -32,21 +36,24 @@ async def load_backend(ls: CoderServer) -> None:
     if ls.capabilities.can_show_progress:
         ls.start(_show_progress(ls, loading))
     try:
-        model = await loading
+        loaded = await loading
     except CoderError as exc:
         error = notices.cannot_complete(str(exc))
     except Exception as exc:  # noqa: BLE001 (a damaged installation fails in many ways)
         log_error(exc)
         error = notices.failed_to_load(type(exc).__name__)
     else:
-        _log.info("Loaded %s", model)
-        ls.status.end_loading(shown, model)
+        _log.info("Loaded %s", loaded.model)
+        for notice in loaded.notices:
+            _log.warning("%s", notice)
+            ls.tell_once(types.MessageType.Warning, notice)
+        ls.status.end_loading(shown, loaded.model, remarks=loaded.notices)
         return
     ls.status.end_loading(shown, None, error)
     ls.tell_once(types.MessageType.Error, error)
 
 
-async def _show_progress(ls: CoderServer, loading: "asyncio.Future[str]") -> None:
+async def _show_progress(ls: CoderServer, loading: "asyncio.Future[Loaded]") -> None:
     token = str(uuid.uuid4())
     try:
         await ls.work_done_progress.create_async(token)

@@ -1,5 +1,7 @@
 """Every sentence that a user may be shown, besides those that errors and settings bring along."""
 
+from collections.abc import Sequence
+
 LOADING = "Loading the completion model"
 LOADED = "The completion model is loaded"
 NOT_LOADED = "There is no completion model"
@@ -30,9 +32,9 @@ def failed_to_load(error: str) -> str:
     )
 
 
-def ready(model: str) -> str:
-    """Say which model completes."""
-    return f"Ready: {model}"
+def ready(model: str, remarks: Sequence[str]) -> str:
+    """Say which model completes, and what a user should know of where it runs."""
+    return ". ".join([f"Ready: {model}", *remarks])
 
 
 def warming_up(percent: int) -> str:

@@ -35,6 +35,7 @@ class StatusBoard:
         self._send = send
         self._sent: Status | None = None
         self._model: str | None = None
+        self._remarks: tuple[str, ...] = ()
         self._loading: object | None = None
         self._load_error: str | None = None
         self._generation_error: str | None = None
@@ -55,11 +56,20 @@ class StatusBoard:
         self.update()
         return self._loading
 
-    def end_loading(self, loading: object, model: str | None, error: str | None = None) -> None:
-        """Note what came of it, unless another model is being loaded meanwhile."""
+    def end_loading(
+        self,
+        loading: object,
+        model: str | None,
+        error: str | None = None,
+        remarks: tuple[str, ...] = (),
+    ) -> None:
+        """Note what came of it, unless another model is being loaded meanwhile.
+
+        ``remarks`` are shown with the model's name, as long as it is there.
+        """
         if loading is self._loading:
             self._loading = None
-            self._model, self._load_error = model, error
+            self._model, self._load_error, self._remarks = model, error, remarks
             self.update()
 
     def fail(self, error: str) -> None:
@@ -120,7 +130,9 @@ class StatusBoard:
         kind: Kind = "busy" if self._is_busy.is_shown else "ready"
         if self._is_warming_up.is_shown:
             return Status(kind, notices.warming_up(self._percent), self._percent)
-        return Status(kind, notices.THINKING if kind == "busy" else notices.ready(model))
+        if kind == "busy":
+            return Status(kind, notices.THINKING)
+        return Status(kind, notices.ready(model, self._remarks))
 
 
 class _Steady:

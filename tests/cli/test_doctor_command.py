@@ -15,10 +15,12 @@ def test_a_sound_installation_passes_with_a_test_completion(coder_lsp):
     assert result.exit_code == 0
     assert all(check["ok"] for check in checks.values())
     assert list(checks) == [
-        "Python", "coder-lsp", "ONNX Runtime", "providers", "model", "threads", "completion",
+        "Python", "coder-lsp", "ONNX Runtime", "providers", "model", "runs on", "threads",
+        "completion",
     ]  # fmt: skip
     assert checks["coder-lsp"]["found"] == __version__
     assert "CPUExecutionProvider" in checks["providers"]["found"]
+    assert checks["runs on"]["found"].startswith("cpu, for which it was exported; needs ")
     assert " ms" in checks["completion"]["found"]
 
 
@@ -31,7 +33,7 @@ def test_a_damaged_model_is_named_with_a_remedy(coder_lsp, tmp_path):
     assert result.exit_code == 1
     assert "WRONG model" in result.stdout
     assert "tokenizer.json should have" in result.stdout
-    assert "Export the model again" in result.stdout
+    assert "Install or export the model again" in result.stdout
 
 
 def run_without_onnxruntime(tmp_path, *arguments):
@@ -64,3 +66,23 @@ def test_completing_without_onnx_runtime_names_them_too(tmp_path):
     assert (result.returncode, result.stdout) == (1, "")
     assert 'pip install "coder-lsp[cpu]"' in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_gpu_that_was_asked_for_and_is_not_there_is_named_with_a_remedy(coder_lsp):
+    result = coder_lsp("doctor", "--providers", "cuda")
+
+    assert result.exit_code == 1
+    assert "WRONG runs on" in result.stdout
+    assert 'pip install "coder-lsp[cuda]"' in result.stdout
+    assert "completion" not in result.stdout
+
+
+def test_what_was_fallen_back_from_is_told_though_nothing_is_wrong(coder_lsp, tmp_path):
+    folder = shutil.copytree(embedded_model_path(), tmp_path / "model")
+    manifest = folder / "coder_lsp.json"
+    manifest.write_text(manifest.read_text().replace('"target": "cpu"', '"target": "cuda"'))
+    result = coder_lsp("doctor", "--model", folder)
+
+    assert result.exit_code == 0, result.stdout
+    assert "ok    runs on        cpu, for which it was not exported" in result.stdout
+    assert "Completions run on the CPU, not on the GPU, and are slow." in result.stdout

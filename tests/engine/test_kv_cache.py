@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from coder_lsp.engine import kv_cache
+from coder_lsp.engine.cache_buffers import DeviceBuffers
 from coder_lsp.engine.cache_tensors import CacheTensors
 from coder_lsp.engine.kv_cache import CAPACITY_STEP, bytes_for
 from coder_lsp.engine.model_runner import ModelRunner
@@ -28,11 +30,18 @@ def rows(model):
     return np.random.default_rng(0).random(shape, dtype=np.float32)
 
 
-@pytest.fixture
-def cache(runner, rows):
+@pytest.fixture(params=["host", "device"])
+def cache(request, runner, rows, monkeypatch):
+    """On the host, whose memory ONNX Runtime shares, and as on a device, where it copies."""
+    if request.param == "device":
+        monkeypatch.setattr(kv_cache, "allocate", on_device)
     cache = runner.create_cache(len(TOKEN_IDS))
     cache.append_rows(TOKEN_IDS, rows)
     return cache
+
+
+def on_device(tensors, capacity, device):
+    return DeviceBuffers(tensors, capacity, device)
 
 
 def check_rows(cache, expected):

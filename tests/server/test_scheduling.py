@@ -124,6 +124,7 @@ class WaitingBackend:
     """Prepares until it is told to stop."""
 
     model = "waiting"
+    notices = ()
 
     def __init__(self) -> None:
         self.has_begun = False

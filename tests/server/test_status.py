@@ -45,6 +45,18 @@ def test_loading_from_start_to_end():
     assert "m" in board.sent[-1].message
 
 
+def test_what_was_fallen_back_from_is_said_beside_the_model():
+    async def scenario():
+        board = Board()
+        remarks = ("Completions run on the CPU.",)
+        board.board.end_loading(board.board.begin_loading(), "m", remarks=remarks)
+        board.board.end_loading(board.board.begin_loading(), "m")
+        return board
+
+    shown = [status.message for status in run(scenario).sent if status.kind == "ready"]
+    assert shown == ["Ready: m. Completions run on the CPU.", "Ready: m"]
+
+
 def test_only_the_latest_loading_counts():
     async def scenario():
         board = Board()

@@ -1,0 +1,80 @@
+"""How much memory this process can have, and how much a model will take."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coder_lsp.engine.kv_cache import bytes_for
+
+if TYPE_CHECKING:
+    from coder_lsp.model_folder import ModelFolder
+
+_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+_ACTIVATION_BYTES = 4
+_CHUNK_TOKENS = 256
+"""As many tokens as prefill computes at once; see ``prefill_pace``."""
+_FIXED_BYTES = {"cpu": 128 << 20, "cuda": 512 << 20}
+"""The runtime itself and, on a GPU, CUDA's context: estimates."""
+_NUM_SEQUENCES = 2
+_NUM_SCORE_BUFFERS = 3
+"""Scores before and after the softmax, and the mask: alive at once in the attention."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryNeeds:
+    """Bytes that running a model takes at least, as far as its manifest tells."""
+
+    weights: int
+    cache: int
+    workspace: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.weights + self.cache + self.workspace
+
+    def left_for_cache(self, available: int) -> int:
+        """Return what of ``available`` bytes all KV caches together may take."""
+        return max(available - self.weights - self.workspace, self.cache)
+
+    def __str__(self) -> str:
+        return (
+            f"{gigabytes(self.total)} ({gigabytes(self.weights)} weights, {gigabytes(self.cache)} "
+            f"KV caches, about {gigabytes(self.workspace)} workspace)"
+        )
+
+
+def plan_memory(folder: ModelFolder, context_tokens: int) -> MemoryNeeds:
+    """Return what a model will take: its files, KV caches, and room to compute in.
+
+    The caches are those of one document: its sequence, and the standby that renews it.
+    """
+    manifest = folder.manifest
+    tokens = min(context_tokens, manifest.context_length)
+    architecture = manifest.architecture
+    scores = architecture.num_attention_heads * _CHUNK_TOKENS * tokens * _ACTIVATION_BYTES
+    logits = architecture.vocab_size * _ACTIVATION_BYTES
+    return MemoryNeeds(
+        weights=folder.size,
+        cache=_NUM_SEQUENCES * bytes_for(manifest.cache, tokens),
+        workspace=_FIXED_BYTES[manifest.target] + _NUM_SCORE_BUFFERS * scores + logits,
+    )
+
+
+def available_memory() -> int:
+    """Return the bytes that this process could have, swap included, within a container's limit."""
+    import psutil  # noqa: PLC0415 (nothing else of the server needs it)
+
+    available = int(psutil.virtual_memory().available + psutil.swap_memory().free)
+    # "max" where there is no limit; no such file outside Linux and in older containers.
+    with suppress(OSError, ValueError):
+        available = min(available, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
+    return available
+
+
+def gigabytes(num_bytes: int) -> str:
+    """Return a size as people read it."""
+    return f"{num_bytes / 1e9:.1f} GB"
