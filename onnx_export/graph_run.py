@@ -31,7 +31,8 @@ class GraphRun:
         past = [i for i in self._session.get_inputs() if i.name.startswith("past.")]
         # The one dimension with a name is that of the tokens.
         shapes = [[capacity if isinstance(size, str) else size for size in i.shape] for i in past]
-        self._buffers = [np.zeros(shape, np.float32) for shape in shapes]
+        types = [np.float16 if "float16" in tensor.type else np.float32 for tensor in past]
+        self._buffers = [np.zeros(*pair) for pair in zip(shapes, types, strict=True)]
         self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(b) for b in self._buffers]
         for tensor, value in zip(past, self._values, strict=True):
             self._binding.bind_ortvalue_input(tensor.name, value)

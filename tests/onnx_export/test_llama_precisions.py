@@ -1,0 +1,52 @@
+"""Every precision and flavour of the tiny Llama, run on the CPU."""
+
+import numpy as np
+import pytest
+
+from coder_lsp.model_folder import ModelFolder
+from onnx_export.config import ExportConfig
+from onnx_export.graph_run import GraphRun
+from tests.onnx_export.conftest import export_quietly
+from tests.support.tiny_llama import write_tiny_llama
+
+TOKEN_IDS = np.random.default_rng(3).integers(0, 256, 120).tolist()
+
+
+@pytest.fixture(scope="module")
+def hf_dir(tmp_path_factory):
+    return write_tiny_llama(tmp_path_factory.mktemp("llama"))
+
+
+@pytest.fixture(scope="module")
+def exact(hf_dir, tmp_path_factory):
+    return read_in_parts(export_quietly(hf_dir, tmp_path_factory.mktemp("exact") / "out"))
+
+
+def read_in_parts(folder):
+    run = GraphRun(folder, len(TOKEN_IDS))
+    parts = [run.append(TOKEN_IDS[:80]), run.append(TOKEN_IDS[80:110])]
+    parts += [run.append([token_id]) for token_id in TOKEN_IDS[110:]]
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize(
+    ("precision", "target", "least_correlation"),
+    [
+        ("fp16", "cpu", 0.9999),
+        ("int8", "cpu", 0.99),
+        ("int4", "cpu", 0.8),
+        ("fp16", "cuda", 0.9999),
+        ("int8", "cuda", 0.99),
+        ("int4", "cuda", 0.8),
+    ],
+)
+def test_rounded_exports_run_and_stay_near(
+    hf_dir, exact, tmp_path, precision, target, least_correlation
+):
+    config = ExportConfig(precision, context_length=256, target=target)
+    folder = ModelFolder.read(export_quietly(hf_dir, tmp_path / "out", config))
+
+    rounded = read_in_parts(folder.path)
+
+    assert np.corrcoef(exact.ravel(), rounded.ravel())[0, 1] > least_correlation
+    assert folder.manifest.cache.dtype == {"cpu": "float32", "cuda": "float16"}[target]
