@@ -16,6 +16,7 @@ _MODULES = types.MappingProxyType(
     {
         "decode": "bench.decode.command",
         "exactness": "bench.exactness",
+        "export": "bench.export",
         "gguf": "bench.gguf_command",
         "infilling": "bench.infilling",
         "opening": "bench.opening",
