@@ -45,9 +45,8 @@
 
 (cl-defstruct (coder-lsp-ghost--item (:copier nil))
   "A completion: TEXT is to stand from START to END, two markers.
-COMMAND informs the server that it was taken; NUM-TAKEN characters of what was
-shown have been taken already."
-  text start end command (num-taken 0))
+COMMAND informs the server that it was taken."
+  text start end command)
 
 (defvar-local coder-lsp-ghost--overlay nil "The overlay that shows the text, or nil.")
 (defvar-local coder-lsp-ghost--items nil "The completions to choose from.")
@@ -271,19 +270,18 @@ No items leave what is shown and still fits."
     (when is-whole
       (delete-region (point) (coder-lsp-ghost--item-end item)))
     (insert text)
-    (cl-incf (coder-lsp-ghost--item-num-taken item) (length text))
-    (coder-lsp-ghost--tell item is-whole)
+    (coder-lsp-ghost--tell item (and (not is-whole) (length text)))
     (coder-lsp-ghost--redraw)))
 
-(defun coder-lsp-ghost--tell (item is-whole)
-  "Tell the server that ITEM was taken, as a whole if IS-WHOLE, else so far."
+(defun coder-lsp-ghost--tell (item num-characters)
+  "Tell the server that ITEM was taken, or, if not nil, NUM-CHARACTERS of it."
   (when-let* ((command (coder-lsp-ghost--item-command item))
               (connection (coder-lsp-connection)))
     (let ((arguments (append (coder-lsp-connection-get command "arguments") nil)))
       (coder-lsp-connection-execute
        connection
        (coder-lsp-connection-get command "command")
-       (if is-whole arguments (append arguments (list (coder-lsp-ghost--item-num-taken item))))
+       (if num-characters (append arguments (list num-characters)) arguments)
        #'ignore))))
 
 (defun coder-lsp-ghost--turn (step)

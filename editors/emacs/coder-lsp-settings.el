@@ -78,6 +78,9 @@ inline.")
 (coder-lsp-settings-define time-budget-ms 600
     'natnum
   "Milliseconds after which to show what stands so far.")
+(coder-lsp-settings-define alternatives 3
+    'natnum
+  "Most completions to offer on explicit request.")
 (coder-lsp-settings-define context-tokens 2048
     'natnum
   "Most tokens of prompt and completion.")

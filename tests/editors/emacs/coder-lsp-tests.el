@@ -107,7 +107,7 @@
       (coder-lsp-tests--do #'coder-lsp-accept)
       (should (equal (buffer-string) "f(a)")))))
 
-(ert-deftest coder-lsp-tests-parts-are-told-as-they-add-up ()
+(ert-deftest coder-lsp-tests-each-part-is-told ()
   (coder-lsp-tests--with-buffer "re|"
     (coder-lsp-tests--offer 0 2 "result = 1\nprint(result)")
     (coder-lsp-tests--do #'coder-lsp-accept-word)
@@ -117,7 +117,7 @@
     (coder-lsp-tests--do #'coder-lsp-accept-line)
     (should (equal (buffer-string) "result = 1\nprint(result)"))
     (let ((id "result = 1\nprint(result)"))
-      (should (equal (reverse coder-lsp-tests--told) `((,id 4) (,id 8) (,id)))))))
+      (should (equal (reverse coder-lsp-tests--told) `((,id 4) (,id 4) (,id)))))))
 
 (ert-deftest coder-lsp-tests-no-answer-leaves-what-still-fits ()
   (coder-lsp-tests--with-buffer "pri|"

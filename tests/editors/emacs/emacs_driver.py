@@ -1,9 +1,5 @@
-"""Emacs in a terminal, with coder-lsp's package installed as the guide tells."""
+"""Emacs in a terminal, with coder-lsp installed and configured by the guide's own commands."""
 
-import functools
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,29 +8,38 @@ from rich.cells import set_cell_size
 
 from tests.editors.emacs.settings_file import lisp, option_name
 from tests.editors.install import programs
+from tests.editors.support import guide
 from tests.editors.support.project import Project
 from tests.editors.support.terminal import Terminal
+from tests.editors.support.waiting import wait_until
 
-PACKAGE = Path(__file__).parents[3] / "editors" / "emacs"
-
-_INIT = "(setq inhibit-startup-screen t make-backup-files nil create-lockfiles nil)"
+# eglot starts a server again that has run for three seconds, which no test shall depend on.
+_QUIET = """\
+(setq inhibit-startup-screen t make-backup-files nil create-lockfiles nil eglot-autoreconnect nil)
+"""
 
 
 class EmacsDriver:
-    """Offers are ghost text. A class below for each client says what ``init`` has it started."""
+    """Offers are ghost text. ``sections`` of the guide tell how to install and configure it."""
 
     unsupported: ClassVar[Mapping[str, str]] = {}
-    init: ClassVar[str]
+    sections: ClassVar[tuple[str, ...]]
 
-    def __init__(self, project: Project, path: Path, settings: Mapping[str, Any]) -> None:
-        install_package(project)
-        write_init(project, self.init, settings)
-        command = [str(programs.installed("emacs")), "-nw", str(path)]
+    def __init__(self, project: Project, path: Path, settings: Mapping[str, Any] | None) -> None:
+        if settings is not None:
+            provide_emacs(project)
+            write_init(project, settings)
+            for section in self.sections:
+                guide.follow(section, project.environment)
+        command = ["emacs", "-nw", str(path)]
         self.terminal = Terminal(command, project.folder, project.environment)
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        self.terminal.wait_for_screen(_tells_ready, "the mode line to tell that coder-lsp is ready")
+        """Wait until the mode line tells that the server is ready."""
+        self.terminal.wait_for_screen(
+            lambda screen: " coder " in screen or " coder)" in screen, "coder-lsp to be ready"
+        )
 
     def place_cursor(self, line: int, column: int) -> None:
         self.terminal.press("M-g", "M-g")
@@ -47,19 +52,13 @@ class EmacsDriver:
         self.terminal.type_text(text)
 
     def see(self, rest: str) -> None:
-        self.terminal.wait_for_screen(
-            lambda _: self._behind_cursor().startswith(rest), f"{rest!r} behind the cursor"
-        )
+        self._wait_behind_cursor(lambda shown: shown.startswith(rest), repr(rest))
 
     def see_something(self) -> None:
-        self.terminal.wait_for_screen(
-            lambda _: self._behind_cursor() != "", "something behind the cursor"
-        )
+        self._wait_behind_cursor(lambda shown: shown != "", "something")
 
     def see_nothing(self) -> None:
-        self.terminal.wait_for_screen(
-            lambda _: self._behind_cursor() == "", "nothing behind the cursor"
-        )
+        self._wait_behind_cursor(lambda shown: shown == "", "nothing")
 
     def accept(self) -> None:
         self.terminal.press("Tab")
@@ -88,6 +87,13 @@ class EmacsDriver:
     def save(self) -> None:
         self.terminal.press("C-x", "C-s")
 
+    def see_server_end(self) -> None:
+        self.terminal.wait_for("coder:stopped")
+
+    def restart_server(self) -> None:
+        self.command("coder-lsp-restart")
+        self.wait_until_ready()
+
     def close(self) -> None:
         self.terminal.close()
 
@@ -97,19 +103,23 @@ class EmacsDriver:
         self.terminal.type_text(name)
         self.terminal.press("Enter")
 
-    def _behind_cursor(self) -> str:
+    def behind_cursor(self) -> str:
         """Return what stands behind the cursor on its line of the screen."""
         _, column = self.terminal.cursor()
         line = self.terminal.cursor_line()
         return line[len(set_cell_size(line, column)) :]
 
+    def _wait_behind_cursor(self, is_right: Any, expected: str) -> None:
+        wait_until(
+            lambda: is_right(self.behind_cursor()),
+            f"{expected} behind the cursor",
+            self.terminal.screen,
+        )
+
 
 class LspModeDriver(EmacsDriver):
     name: ClassVar[str] = "Emacs with lsp-mode"
-    init: ClassVar[str] = """
-(setq lsp-auto-guess-root t)
-(add-hook 'prog-mode-hook #'lsp-deferred)
-"""
+    sections: ClassVar[tuple[str, ...]] = ("Emacs", "Emacs with lsp-mode")
 
     def see_server_end(self) -> None:
         self.terminal.wait_for("coder:stopped", "Do you want to")
@@ -122,43 +132,19 @@ class LspModeDriver(EmacsDriver):
 
 class EglotDriver(EmacsDriver):
     name: ClassVar[str] = "Emacs with eglot"
-    init: ClassVar[str] = """
-(with-eval-after-load 'eglot
-  (coder-lsp-eglot-serve '(python-mode python-ts-mode)))
-(add-hook 'python-mode-hook #'eglot-ensure)
-"""
-
-    def see_server_end(self) -> None:
-        self.terminal.wait_for("coder:stopped")
-
-    def restart_server(self) -> None:
-        self.command("coder-lsp-restart")
-        self.wait_until_ready()
+    sections: ClassVar[tuple[str, ...]] = ("Emacs", "Emacs with eglot")
 
 
-def install_package(project: Project) -> None:
-    """Put the package into the home folder, as Emacs' package manager installs it."""
-    shutil.copytree(_installed_packages() / "elpa", project.home / ".emacs.d" / "elpa")
+def provide_emacs(project: Project) -> None:
+    """Put Emacs on the project's PATH; lsp-mode is known to it, Debian's in place of MELPA's."""
+    folder = project.home / ".local" / "bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "emacs").symlink_to(programs.installed("emacs"))
 
 
-def write_init(project: Project, init: str, settings: Mapping[str, Any]) -> None:
-    """Write the init file: what the guide says, and the server's settings."""
+def write_init(project: Project, settings: Mapping[str, Any]) -> None:
+    """Begin the init file with the server's settings."""
     options = "".join(f"\n      {option_name(key)} {lisp(settings[key])}" for key in settings)
     path = project.home / ".emacs.d" / "init.el"
-    path.write_text(f"{_INIT}\n(setq{options})\n{init}", encoding="utf-8")
-
-
-@functools.cache
-def _installed_packages() -> Path:
-    """Install the package once for all tests, and return the ``.emacs.d`` it is in."""
-    home = Path(tempfile.mkdtemp(prefix="coder-lsp-emacs-"))
-    expression = (
-        f'(progn (require \'package) (package-initialize) (package-install-file "{PACKAGE}"))'
-    )
-    command = [str(programs.installed("emacs")), "--batch", "--eval", expression]
-    subprocess.run(command, env={"HOME": str(home)}, check=True, capture_output=True)
-    return home / ".emacs.d"
-
-
-def _tells_ready(screen: str) -> bool:
-    return " coder " in screen or " coder)" in screen
+    path.parent.mkdir()
+    path.write_text(f"{_QUIET}(setq{options})\n", encoding="utf-8")

@@ -7,10 +7,11 @@ import subprocess
 import pytest
 
 from coder_lsp import __version__
-from tests.editors.emacs.emacs_driver import PACKAGE
 from tests.editors.emacs.settings_file import PATH, expected_text
 from tests.editors.install import programs
+from tests.editors.support.guide import CLONE
 
+PACKAGE = CLONE / "editors" / "emacs"
 SOURCES = sorted(PACKAGE.glob("*.el"))
 CHECKDOC = '(checkdoc-file "{path}")'
 
@@ -47,7 +48,7 @@ def test_checkdoc_is_content(path):
 
 @pytest.mark.editors
 def test_its_own_tests_pass():
-    tests = PACKAGE.parents[1] / "tests" / "editors" / "emacs" / "coder-lsp-tests.el"
+    tests = CLONE / "tests" / "editors" / "emacs" / "coder-lsp-tests.el"
     check_emacs("-L", PACKAGE, "-l", tests, "-f", "ert-run-tests-batch-and-exit")
 
 
