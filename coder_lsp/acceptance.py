@@ -43,10 +43,18 @@ class ShownCompletions:
         self._num_answers = 0
 
     def show(
-        self, uri: str, language: str, offset: int, texts: Sequence[str], *, is_inferred: bool
+        self,
+        uri: str,
+        language: str,
+        offset: int,
+        texts: Sequence[str],
+        *,
+        is_inferred: bool,
+        replaced: str = "",
     ) -> tuple[str, ...]:
         """Note that texts, alternatives to each other, are shown at an offset; return their ids.
 
+        ``replaced`` is what stands before the offset and belongs to what the client puts in.
         ``is_inferred``: whether edits tell of acceptance, because the client does not always.
         """
         before = self._on_show.get(uri)
@@ -56,7 +64,10 @@ class ShownCompletions:
         else:
             if before is not None and offset != before.cursor:
                 self._settle(before, "rejected")  # the user has gone elsewhere
-            shown = self._on_show[uri] = _Shown(language, offset, list(texts), is_inferred)
+            whole = [replaced + text for text in texts]
+            num_typed = len(replaced)
+            shown = _Shown(language, offset - num_typed, whole, is_inferred, num_typed, num_typed)
+            self._on_show[uri] = shown
             self._count(language, Counts(shown=1))
         return tuple(self._remember(shown, text) for text in texts)
 

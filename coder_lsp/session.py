@@ -13,6 +13,7 @@ from coder_lsp.acceptance import ShownCompletions
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.completer import Completion, CompletionRequest, RunningCompletion
 from coder_lsp.completion_cache import CompletionCache
+from coder_lsp.document import DocumentSnapshot
 from coder_lsp.errors import DocumentError
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.open_document import OpenDocument
@@ -21,6 +22,8 @@ from coder_lsp.usage import Counts, UsageTally
 
 Feature = Literal["inline", "plain"]
 """Which of LSP's two completion requests; each supersedes only its own kind."""
+
+FEATURES: tuple[Feature, ...] = ("inline", "plain")
 
 Source = Literal["running", "trie", "cache", "model"]
 """Where an answer came from: a generation already under way, a recent completion, the model with a
@@ -49,20 +52,30 @@ class SettingsChange:
 
 @dataclass(frozen=True, slots=True)
 class BegunCompletion:
-    """A completion under way: what a worker may have of it."""
+    """A completion under way: what a worker may have of it.
+
+    ``is_repeated``: the same was asked for just before. ``ahead`` is the end of the request's text
+    up to its cursor that is only selected in a popup, and not in the document yet.
+    """
 
     feature: Feature
     request: CompletionRequest
     cancellation: CancellationToken
+    is_repeated: bool
+    ahead: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to say to a request. ``completion`` is None for a recent one, which cost nothing."""
+    """What to say to a request. ``completion`` is None for a recent one, which cost nothing.
+
+    ``others`` are alternatives to ``text``.
+    """
 
     text: str
     source: Source
     completion: Completion | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -97,6 +110,7 @@ class Session:
         self._told: set[str] = set()
         self._documents: dict[str, OpenDocument] = {}
         self._underway: dict[tuple[str, Feature], CancellationToken] = {}
+        self._last_asked: dict[tuple[str, Feature], DocumentSnapshot] = {}
         self._completion_cache = CompletionCache()
         self._shown = ShownCompletions(self._count)
 
@@ -159,23 +173,35 @@ class Session:
         self._supersede_document(uri)
         self._documents.pop(uri, None)
         self._completion_cache.forget(uri)
+        for feature in FEATURES:
+            self._last_asked.pop((uri, feature), None)
         self._shown.withdraw(uri)
 
     # Completions
 
     def begin_completion(
-        self, document: OpenDocument, offset: int, feature: Feature
+        self,
+        snapshot: DocumentSnapshot,
+        feature: Feature,
+        *,
+        num_others: int = 0,
+        ahead: str = "",
     ) -> BegunCompletion:
-        """Freeze a request at ``offset``, and supersede the document's earlier one."""
+        """Make a request of a snapshot, and supersede the document's earlier one.
+
+        ``num_others``: how many alternatives will be wanted; ``ahead``: see ``BegunCompletion``.
+        """
         self.counters.requests += 1
-        self._supersede(document.uri, feature)
-        request = CompletionRequest(
-            document.snapshot(offset),
-            GenerationOptions(max_new_tokens=self.settings.max_new_tokens),
-            self.settings.multiline,
+        key = snapshot.uri, feature
+        self._supersede(*key)
+        options = GenerationOptions(
+            max_new_tokens=self.settings.max_new_tokens, num_branches=num_others
         )
-        begun = BegunCompletion(feature, request, CancellationToken())
-        self._underway[document.uri, feature] = begun.cancellation
+        request = CompletionRequest(snapshot, options, self.settings.multiline)
+        is_repeated = self._last_asked.get(key) == snapshot
+        self._last_asked[key] = snapshot
+        begun = BegunCompletion(feature, request, CancellationToken(), is_repeated, ahead)
+        self._underway[key] = begun.cancellation
         return begun
 
     def is_underway(self, uri: str, feature: Feature) -> bool:
@@ -195,30 +221,33 @@ class Session:
         if self.settings.completion_cache and running.finish_reason != "cancelled":
             self._completion_cache.add(running.request.snapshot, running.raw)
 
-    def end_completion(self, begun: BegunCompletion, answer: Answer) -> str | None:
-        """End a completion; return the id of the offer when the answer may be shown.
+    def end_completion(
+        self, begun: BegunCompletion, answer: Answer, replaced: str
+    ) -> tuple[str, ...]:
+        """End a completion; return an id for each text of the answer when it may be shown.
 
-        None when there is nothing to show or when the document has moved on meanwhile.
+        ``replaced`` is the text before the cursor that the client replaces along with the rest.
+        None of them when there is nothing to show or when the document has moved on meanwhile.
         """
         if begun.cancellation.is_cancelled:
             self.counters.superseded += 1
-            return None
+            return ()
         self._forget_underway(begun)
         self.last_answer = answer
         snapshot = begun.request.snapshot
         if not answer.text:
             self.counters.empty += 1
             self._shown.withdraw(snapshot.uri)
-            return None
+            return ()
         self.counters.shown += 1
-        (offer_id,) = self._shown.show(
+        return self._shown.show(
             snapshot.uri,
             snapshot.language_id,
-            snapshot.offset,
-            [answer.text],
+            snapshot.offset - len(begun.ahead),
+            [begun.ahead + text for text in (answer.text, *answer.others)],
+            replaced=replaced,
             is_inferred=not self.client_tells_acceptance,
         )
-        return offer_id
 
     def fail_completion(self, begun: BegunCompletion) -> None:
         """End a completion that met an error."""
@@ -254,8 +283,8 @@ class Session:
         self.tally.add(language, counts)
 
     def _supersede_document(self, uri: str) -> None:
-        self._supersede(uri, "inline")
-        self._supersede(uri, "plain")
+        for feature in FEATURES:
+            self._supersede(uri, feature)
 
     def _supersede(self, uri: str, feature: Feature) -> None:
         cancellation = self._underway.pop((uri, feature), None)

@@ -26,8 +26,10 @@ class Typist:
         assert language == "python"
         self.counts += counts
 
-    def show(self, *texts):
-        return self.shown.show(URI, "python", self.cursor, texts, is_inferred=self.is_inferred)
+    def show(self, *texts, replaced=""):
+        return self.shown.show(
+            URI, "python", self.cursor, texts, is_inferred=self.is_inferred, replaced=replaced
+        )
 
     def change(self, *edits):
         """Make edits in one message; each is (characters removed, text, offset from the cursor)."""
@@ -301,3 +303,24 @@ def test_unknown_answers_and_documents_do_no_harm():
     typist.shown.withdraw("file:///b.py")
 
     assert typist.counts == Counts()
+
+
+def test_a_client_that_goes_back_to_when_it_asked_and_replaces_the_word_accepts():
+    """Helix does, when the word was typed on before its entry was taken."""
+    typist = Typist("x = fo‸\ny")
+    typist.show("o(1)", replaced="fo")
+    typist.type_text("o")
+    typist.change((2, "", -2))
+    typist.change((1, "foo(1)", -1))
+
+    check(typist, accepted=1, accepted_characters=4)
+
+
+def test_what_is_typed_back_in_a_replaced_word_refuses_nothing_until_it_goes_another_way():
+    typist = Typist("x = foo‸\ny")
+    typist.show("bar", replaced="foo")
+    typist.backspace()
+    check(typist)
+    typist.type_text("x")
+
+    check(typist, rejected=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -25,43 +26,67 @@ _MARGIN_SECONDS = 0.02
 """Of the time budget, for the rules and the way to the editor."""
 
 
-async def make_offer(
+async def make_offers(
     ls: CoderServer,
     uri: str,
     position: types.Position,
     feature: Feature,
     *,
     is_explicit: bool = False,
-) -> to_lsp.Offer | None:
-    """Complete at a position; None when there is nothing to offer.
+    selected: types.SelectedCompletionInfo | None = None,
+) -> tuple[to_lsp.Offer, ...]:
+    """Complete at a position; empty when there is nothing to offer, else the best offer first.
 
-    Raises ``asyncio.CancelledError`` when the client cancels, which pygls then answers. A request
-    that is superseded ends at once with None, while the engine is still on its way to notice.
+    What is ``selected`` in a popup is completed as if it were typed. Who asks explicitly is offered
+    alternatives. Raises ``asyncio.CancelledError`` when the client cancels, which pygls then
+    answers. A request that is superseded ends at once without offers, while the engine is still on
+    its way to notice.
     """
     document = ls.session.document(uri)
     if document is None or not ls.switch.is_active:
-        return None
-    offset = from_lsp.offset(document, position, ls.encoding)
+        return ()
     # Everything that looks at the document comes before the first await: later it may be another.
-    ls.idle.interrupt()
-    begun = ls.session.begin_completion(document, offset, feature)
+    offset = from_lsp.offset(document, position, ls.encoding)
+    snapshot, ahead = document.snapshot(offset), ""
     place = to_lsp.place(document, offset, ls.encoding)
-    answer = ls.session.find_answer(begun)
+    if selected is not None:
+        snapshot, ahead = from_lsp.with_selected(document, selected, ls.encoding)
+        place = dataclasses.replace(place, typed_word=selected.text, range=selected.range)
+    ls.idle.interrupt()
+    ls.other_offers.leave(snapshot)
+    num_others = ls.session.settings.alternatives - 1 if is_explicit else 0
+    begun = ls.session.begin_completion(snapshot, feature, num_others=num_others, ahead=ahead)
+    answer = await _answer(ls, begun, is_explicit=is_explicit)
     if answer is None:
-        answer = await _generate(ls, begun, is_explicit=is_explicit)
-    if answer is None:
-        return None
-    offer_id = ls.session.end_completion(begun, answer)
+        return ()
+    # An entry of a popup replaces the word, and may be taken as it was some keys ago.
+    replaced = place.typed_word if feature == "plain" else ""
+    ids = ls.session.end_completion(begun, answer, replaced)
     ls.usage.note()
-    if not begun.cancellation.is_cancelled:
+    if not begun.cancellation.is_cancelled and not ahead:
         ls.idle.begin(begun.request, answer.text)
-    return None if offer_id is None else to_lsp.Offer(offer_id, place, answer.text)
+    texts = (answer.text, *answer.others)
+    return tuple(to_lsp.Offer(i, place, text) for i, text in zip(ids, texts, strict=False))
 
 
-async def _generate(ls: CoderServer, begun: BegunCompletion, *, is_explicit: bool) -> Answer | None:
-    """Return what the backend says; None when the completion has been ended already."""
+async def make_offer(
+    ls: CoderServer, uri: str, position: types.Position, feature: Feature
+) -> to_lsp.Offer | None:
+    """Return the first of ``make_offers``, None when there is nothing to offer."""
+    offers = await make_offers(ls, uri, position, feature)
+    return offers[0] if offers else None
+
+
+async def _answer(ls: CoderServer, begun: BegunCompletion, *, is_explicit: bool) -> Answer | None:
+    """Return what to say; None when the completion has been ended already."""
+    started = asyncio.get_running_loop().time()
     try:
-        return await _wait_for_answer(ls, begun, is_explicit=is_explicit)
+        answer = ls.session.find_answer(begun)
+        if answer is None:
+            answer = await _wait_for_answer(ls, begun, is_explicit=is_explicit)
+        if begun.request.options.num_branches and answer.text:
+            answer = await _with_others(ls, begun, answer, started)
+        return answer
     except asyncio.CancelledError:
         ls.session.cancel_completion(begun)
         raise
@@ -77,9 +102,26 @@ async def _generate(ls: CoderServer, begun: BegunCompletion, *, is_explicit: boo
         raise
 
 
+async def _with_others(
+    ls: CoderServer, begun: BegunCompletion, answer: Answer, started: float
+) -> Answer:
+    """Add the alternatives that there are within the time budget: the first shall not wait long."""
+    completion = answer.completion
+    with ls.status.waiting(), _superseded(begun.cancellation) as superseded:
+        others = await ls.other_offers.find(
+            begun.request,
+            answer.text,
+            () if completion is None else completion.branches,
+            superseded,
+            started + ls.session.settings.time_budget_ms / 1000 - _MARGIN_SECONDS,
+        )
+    return dataclasses.replace(answer, others=others)
+
+
 async def _wait_for_answer(ls: CoderServer, begun: BegunCompletion, *, is_explicit: bool) -> Answer:
     loop = asyncio.get_running_loop()
-    ls.debounce.record_request(loop.time())
+    if not begun.is_repeated:
+        ls.debounce.record_request(loop.time())
     budget = ls.session.settings.time_budget_ms / 1000 * (_PATIENCE if is_explicit else 1)
     deadline = loop.time() + max(budget - _MARGIN_SECONDS, 0.0)
     generation = ls.generations.find(begun.request.snapshot)
@@ -89,7 +131,7 @@ async def _wait_for_answer(ls: CoderServer, begun: BegunCompletion, *, is_explic
         if begun.cancellation.is_cancelled or completion.finish_reason != "cancelled":
             return Answer(completion.text, "running", completion)
         # What was typed since has gone another way than the model.
-    if not is_explicit:
+    if not is_explicit and not begun.is_repeated:
         await _debounce(ls.debounce.delay(), begun.cancellation)
         if begun.cancellation.is_cancelled:
             return Answer("", "model")

@@ -1,6 +1,7 @@
 """Our types to theirs; with ``from_lsp`` the only place that knows how LSP counts columns."""
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lsprotocol import types
@@ -35,21 +36,15 @@ class Offer:
 
 
 def inline_completion_list(
-    offer: Offer | None,
+    offers: Sequence[Offer],
 ) -> types.InlineCompletionList | list[types.InlineCompletionItem]:
     """Return the answer to ``textDocument/inlineCompletion``.
 
     An empty list and not null for nothing: Neovim 0.12 keeps showing the item before after null.
     """
-    if offer is None:
+    if not offers:
         return []
-    item = types.InlineCompletionItem(
-        insert_text=offer.full_text,
-        filter_text=offer.full_text,
-        range=offer.place.range,
-        command=_accept_command(offer),
-    )
-    return types.InlineCompletionList(items=[item])
+    return types.InlineCompletionList(items=[_inline_item(offer) for offer in offers])
 
 
 def completion_list(
@@ -70,7 +65,7 @@ def completion_list(
         documentation=_documentation(offer),
         preselect=True,
         sort_text="!",
-        filter_text=offer.place.typed_word or label,
+        filter_text=label,
         insert_text_format=types.InsertTextFormat.PlainText,
         insert_text_mode=types.InsertTextMode.AsIs,
         text_edit=types.TextEdit(offer.place.range, offer.full_text),
@@ -114,6 +109,15 @@ def typed_word(line_prefix: str) -> str:
 
 def _is_of_word(character: str) -> bool:
     return character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M"
+
+
+def _inline_item(offer: Offer) -> types.InlineCompletionItem:
+    return types.InlineCompletionItem(
+        insert_text=offer.full_text,
+        filter_text=offer.full_text,
+        range=offer.place.range,
+        command=_accept_command(offer),
+    )
 
 
 def _label(offer: Offer) -> str:

@@ -64,7 +64,7 @@ def check_plain_list(editor: Editor, answer: types.CompletionList) -> None:
     (item,) = answer.items
     check_replaces_typed_word(editor, item.text_edit.range, item.text_edit.new_text)
     assert answer.is_incomplete
-    assert (item.label, item.filter_text) == ("name_e\u0301_end", "name_e\u0301")
+    assert item.label == item.filter_text == "name_e\u0301_end"
     assert item.preselect
     assert item.insert_text_format == types.InsertTextFormat.PlainText
     assert list(item.additional_text_edits) == []  # with these three no client asks to resolve
