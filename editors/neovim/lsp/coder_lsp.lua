@@ -1,7 +1,8 @@
 -- The client's configuration, for `vim.lsp.enable('coder_lsp')`.
 local options = require('coder_lsp.options').get()
 
-local LANGUAGE_IDS = { bash = 'shellscript', sh = 'shellscript', zsh = 'shellscript', cs = 'csharp' }
+local LANGUAGE_IDS =
+  { bash = 'shellscript', sh = 'shellscript', zsh = 'shellscript', cs = 'csharp' }
 
 ---@type vim.lsp.Config
 return {

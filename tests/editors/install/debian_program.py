@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.errors import PeerError
@@ -28,13 +28,17 @@ def relink(binary: Path, root: Path, target: Path) -> Path:
     return target
 
 
-def write_launcher(script: Path, program: Path, environment: Mapping[str, str]) -> Path:
-    """Write a script that runs ``program`` with variables set, and return the script."""
+def write_launcher(
+    script: Path, program: Path, environment: Mapping[str, str], arguments: Sequence[Path] = ()
+) -> Path:
+    """Write a script that runs ``program`` with variables set, and return the script.
+
+    ``arguments`` come before those that the script is given.
+    """
+    command = shlex.join(map(str, (program, *arguments)))
     exports = "".join(f"export {name}={shlex.quote(text)}\n" for name, text in environment.items())
     script.parent.mkdir(parents=True, exist_ok=True)
-    script.write_text(
-        f'#!/bin/sh\n{exports}exec {shlex.quote(str(program))} "$@"\n', encoding="utf-8"
-    )
+    script.write_text(f'#!/bin/sh\n{exports}exec {command} "$@"\n', encoding="utf-8")
     script.chmod(0o755)
     return script
 

@@ -110,6 +110,14 @@ class NeovimDriver:
     def close(self) -> None:
         self.terminal.close()
 
+    def press(self, *keys: str) -> None:
+        """Press keys by tmux's names."""
+        self.terminal.press(*keys)
+
+    def wait_for(self, *texts: str) -> None:
+        """Wait until all texts are on the screen."""
+        self.terminal.wait_for(*texts)
+
     def command(self, text: str) -> None:
         """Run a command of the command line from whatever mode, and stay in Normal mode."""
         self._to_normal_mode()

@@ -31,8 +31,8 @@ function M._check_neovim()
   elseif require('coder_lsp.completor').is_known() then
     vim.health.ok(('Neovim %s has inline completion.'):format(version))
   else
-    vim.health.warn(('Neovim %s keeps inline completion differently than 0.12.4.'):format(version), {
-      'Ghost text and accepting all of it work; words, lines, dismissing and alternatives do not.',
+    vim.health.warn(('Neovim %s keeps its inline completion as 0.12.4 did not.'):format(version), {
+      'Ghost text and accepting all of it work. Words, lines, dismissing and alternatives do not.',
       'Look for a newer version of this plug-in.',
     })
   end

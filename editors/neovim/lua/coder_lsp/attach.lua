@@ -12,9 +12,32 @@ function M.attach(bufnr, client)
     require('coder_lsp.completor').take_over_drawing()
     vim.lsp.inline_completion.enable(true, { bufnr = bufnr })
     require('coder_lsp.keys').map(bufnr)
+    M._follow_popup(bufnr)
   else
-    vim.lsp.completion.enable(true, client.id, bufnr, { autotrigger = true })
+    vim.lsp.completion.enable(true, client.id, bufnr, { autotrigger = true, convert = M._entry })
   end
+end
+
+--- Returns what Neovim is to insert for an entry of ours: all lines, of which it would take one.
+---@private
+---@param item lsp.CompletionItem Another server's too.
+---@return table
+function M._entry(item)
+  local is_ours = item.detail == 'coder-lsp' and item.textEdit
+  return is_ours and { word = item.textEdit.newText:gsub('\r\n', '\n') } or {}
+end
+
+---@private
+---@param bufnr integer
+function M._follow_popup(bufnr)
+  local group = vim.api.nvim_create_augroup('coder_lsp.popup:' .. bufnr, {})
+  vim.api.nvim_create_autocmd({ 'CompleteChanged', 'CompleteDone' }, {
+    group = group,
+    buffer = bufnr,
+    callback = function()
+      require('coder_lsp.completor').redraw(bufnr)
+    end,
+  })
 end
 
 return M

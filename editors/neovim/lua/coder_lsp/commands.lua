@@ -73,7 +73,10 @@ function M.run(command)
     subcommand.run(argument)
   else
     local names = table.concat(M.complete('', 'CoderLsp '), ', ')
-    server.tell(('there is no :CoderLsp %s; there are %s.'):format(name, names), vim.log.levels.ERROR)
+    server.tell(
+      ('there is no :CoderLsp %s; there are %s.'):format(name, names),
+      vim.log.levels.ERROR
+    )
   end
 end
 

@@ -3,6 +3,7 @@
 --- state, and all else does without where a later Neovim keeps it differently.
 local ghost_text = require('coder_lsp.ghost_text')
 local pieces = require('coder_lsp.pieces')
+local popup = require('coder_lsp.popup')
 
 local M = {}
 
@@ -14,14 +15,17 @@ local NEEDED = { 'show', 'hide', 'select', 'abort', 'reset_timer', 'count_items'
 ---@field client_id integer
 ---@field row integer The cursor's, 0-based.
 ---@field column integer The cursor's, in bytes, 0-based.
----@field rest string What is shown: what would be inserted at the cursor.
+---@field rest string What would be inserted at the cursor.
+---@field is_visible boolean False while the popup menu's selection is for another text.
 ---@field command? lsp.Command What tells the server that it was taken.
 
 ---@return table?
 local function prototype()
   local has_inline, _ = pcall(require, 'vim.lsp.inline_completion')
   local has_capability, capability = pcall(require, 'vim.lsp._capability')
-  local found = has_inline and has_capability and vim.tbl_get(capability, 'all', 'inline_completion')
+  local found = has_inline
+    and has_capability
+    and vim.tbl_get(capability, 'all', 'inline_completion')
   if not found then
     return nil
   end
@@ -66,6 +70,7 @@ local function at_cursor(bufnr, item)
     row = row,
     column = column,
     rest = rest,
+    is_visible = popup.allows(line:sub(1, column), rest),
     command = item.command,
   }
 end
@@ -103,10 +108,10 @@ function M.take_over_drawing()
     end
     self:hide()
     local shown = at_cursor(self.bufnr, self.current)
-    if shown then
-      ghost_text.draw(shown.bufnr, shown.row, shown.column, shown.rest, hint)
-    else
+    if not shown then
       self.current = nil
+    elseif shown.is_visible then
+      ghost_text.draw(shown.bufnr, shown.row, shown.column, shown.rest, hint)
     end
   end
 end
@@ -119,7 +124,17 @@ function M.shown()
   if not found or not is_ours(found.current) then
     return nil
   end
-  return at_cursor(bufnr, found.current)
+  local shown = at_cursor(bufnr, found.current)
+  return shown and shown.is_visible and shown or nil
+end
+
+--- Draws anew what is shown in a buffer, after the popup menu's selection has changed.
+---@param bufnr integer
+function M.redraw(bufnr)
+  local found = completor(bufnr)
+  if found and is_ours(found.current) then
+    found:show()
+  end
 end
 
 --- Hides what is shown, and forgets requests under way.

@@ -15,7 +15,7 @@ local M = {}
 ---@field filetypes string[] Where it is started.
 ---@field settings table<string, any> The server's settings; README.md has the table.
 ---@field inline boolean Ghost text; false completes in the popup menu instead.
----@field keys coder_lsp.Keys|false Keys of Insert mode, each false for none; false for no keys at all.
+---@field keys coder_lsp.Keys|false Keys of Insert mode; false for no key, for one or for all.
 ---@field snooze_minutes integer How long `:CoderLsp snooze` lasts when it is not told.
 
 ---@type coder_lsp.Options
@@ -98,7 +98,10 @@ function M.problems(given)
     local value = given[name]
     local is_off = name == 'keys' and value == false
     if value ~= nil and type(value) ~= type(default) and not is_off then
-      table.insert(problems, ('%s should be a %s, not %s.'):format(name, type(default), vim.inspect(value)))
+      table.insert(
+        problems,
+        ('%s should be a %s, not %s.'):format(name, type(default), vim.inspect(value))
+      )
     end
   end
   if type(given.keys) == 'table' then

@@ -19,7 +19,8 @@ end
 ---@return vim.lsp.Client?
 function M.client()
   local name = M.NAME
-  return vim.lsp.get_clients({ name = name, bufnr = 0 })[1] or vim.lsp.get_clients({ name = name })[1]
+  return vim.lsp.get_clients({ name = name, bufnr = 0 })[1]
+    or vim.lsp.get_clients({ name = name })[1]
 end
 
 --- Switches completions on or off, `wanted` being nil for the other of the two.

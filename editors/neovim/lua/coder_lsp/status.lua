@@ -47,7 +47,7 @@ function M.set(client_id, status)
   has_told = true
   local progress = status.progress ~= vim.NIL and status.progress or nil
   change({ kind = status.kind, message = status.message, progress = progress })
-  -- With ghost text that nobody completes any more the user would take back what was switched off.
+  -- Ghost text that stands there still would say that completions are on.
   if status.kind == 'off' or status.kind == 'snoozed' then
     local client = vim.lsp.get_client_by_id(client_id)
     for bufnr in pairs(client and client.attached_buffers or {}) do
@@ -96,7 +96,7 @@ end
 
 --- Tells of the server's end without a prompt, which would eat what is being typed.
 ---
---- Neovim tells of it too, on a line that is longer than many screens are wide; ours comes after it.
+--- Neovim tells of it too, on a line longer than many screens are wide; ours comes after it.
 ---@private
 ---@param message string
 function M._tell_end(message)
