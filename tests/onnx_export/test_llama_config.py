@@ -1,8 +1,17 @@
+from pathlib import Path
+
 import pytest
 
+from coder_lsp.model_folder import ModelFolder
+from onnx_export.config import ExportConfig
 from onnx_export.errors import ConfigError
-from onnx_export.model_types import parse_model_config
-from tests.support.tiny_llama import TINY_LLAMA_CONFIG
+from onnx_export.export import Labels, MadeUp, export
+from onnx_export.model_types import parse_model_config, read_model_config
+from onnx_export.parameter_count import num_parameters
+from tests.support.parity import Sequence, load_runner
+from tests.support.tiny_llama import TINY_LLAMA_CONFIG, write_tiny_llama
+
+BENCH = Path(__file__).parents[2] / "bench"
 
 
 @pytest.mark.parametrize(
@@ -40,3 +49,17 @@ def test_both_spellings_of_rotary_settings_mean_the_same():
     newer["rope_parameters"] = {"rope_type": "linear", "factor": 4.0, "rope_theta": 100000.0}
 
     assert parse_model_config(newer) == parse_model_config(TINY_LLAMA_CONFIG)
+
+
+def test_the_benchs_config_has_as_many_parameters_as_deepseek_coder_1_3b():
+    config = read_model_config(BENCH / "deepseek_coder_1_3b_config.json")
+
+    assert num_parameters(config) == 1_346_471_936
+
+
+def test_random_weights_take_the_place_of_a_checkpoint(tmp_path):
+    source = MadeUp(write_tiny_llama(tmp_path / "hf") / "config.json", num_layers=2, seed=5)
+    export(source, tmp_path / "out", ExportConfig("int4"), Labels(), lambda *_: None)
+
+    assert ModelFolder.read(tmp_path / "out").manifest.cache.num_layers == 2
+    assert Sequence(load_runner(tmp_path / "out"), 8).append([1, 2, 3]).shape == (3, 272)

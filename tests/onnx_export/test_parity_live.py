@@ -98,6 +98,15 @@ def test_verify_measures_an_exact_export(mini_hf, mini_fp32):
     assert all(c.num_agreeing == c.num_new_tokens or c.is_near_tie for c in comparisons)
 
 
+def test_verify_measures_an_exact_llama(tmp_path):
+    hf_dir = write_tiny_llama(tmp_path / "hf")
+
+    comparisons = verify(hf_dir, export_quietly(hf_dir, tmp_path / "out"))
+
+    assert max(c.max_abs_logit_error for c in comparisons) < TOLERANCE
+    assert max(c.after_rewind_max_abs_error for c in comparisons) < TOLERANCE
+
+
 def test_verify_measures_a_rounded_export(mini_hf, tmp_path):
     out_dir = export_quietly(mini_hf, tmp_path / "out", ExportConfig("int4"))
 
