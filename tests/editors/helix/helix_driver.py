@@ -30,9 +30,10 @@ class HelixDriver:
         "previous_alternative": _NO_GHOST_TEXT,
     }
 
-    def __init__(self, project: Project, path: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, project: Project, path: Path, settings: Mapping[str, Any] | None) -> None:
         self._path = path
-        write_configuration(project, settings)
+        if settings is not None:
+            write_configuration(project, settings)
         self.log = project.home / "helix.log"
         command = [programs.installed("helix"), "-vv", "--log", self.log, path]
         self.terminal = Terminal([str(p) for p in command], project.folder, project.environment)
@@ -101,6 +102,8 @@ class HelixDriver:
 
     def _leave_insert_mode(self) -> None:
         """Press Escape, and wait: what follows at once would be taken as Alt and a key."""
+        if " NOR " in self.terminal.screen():
+            return
         self.terminal.press("Escape")
         self.terminal.wait_for(" NOR ")
 

@@ -21,11 +21,12 @@ class EditorDriver(Protocol):
     name: ClassVar[str]
     unsupported: ClassVar[Mapping[str, str]]
 
-    def __init__(self, project: Project, path: Path, settings: Mapping[str, Any]) -> None:
+    def __init__(self, project: Project, path: Path, settings: Mapping[str, Any] | None) -> None:
         """Start the editor on ``path``, and wait until the server is ready.
 
-        ``settings`` are the server's. Configures the editor by files in ``project.home``, as the
-        guide of ``editors/`` tells the user to.
+        ``settings`` are the server's; the editor is configured by files in ``project.home``, as the
+        guide of ``editors/`` tells the user to. With None the guide's commands have been run in
+        that home, and nothing is to be added.
         """
 
     def place_cursor(self, line: int, column: int) -> None:

@@ -17,19 +17,21 @@ from tests.editors.support.waiting import wait_until
 class Project:
     """``folder`` is the project's root with a ``.git``, ``home`` the user's home folder.
 
+    ``clone`` is for a copy of this repository, from which the user installs.
+
     ``environment`` is what the editor is to be started with: home, XDG folders and coder-lsp's own
-    folders are in the project, and ``coder-lsp`` is on PATH.
+    folders are in the project; first on PATH are the programs provided, then ``~/.local/bin``.
     """
 
     def __init__(self, base: Path) -> None:
         self.folder = base / "project"
         self.home = base / "home"
+        self.clone = base / "clone"
         self._state = base / "state"
         (self.folder / ".git").mkdir(parents=True)
-        self.home.mkdir()
+        self.home.mkdir(exist_ok=True)
         self._programs = base / "bin"
         self._programs.mkdir()
-        self.provide("coder-lsp")
         self.environment = _environment(base)
         self._script = base / "script.json"
         self.write_script([])
@@ -49,10 +51,15 @@ class Project:
         return (self.folder / name).read_bytes().decode()
 
     def wait_for_file(self, name: str, text: str) -> None:
-        """Wait until a file on disk is exactly ``text``."""
-        wait_until(
-            lambda: self.read(name) == text, f"{name} to be {text!r}", lambda: repr(self.read(name))
-        )
+        """Wait until a file on disk is exactly ``text``; while it is saved it may not be there."""
+
+        def found() -> str | None:
+            try:
+                return self.read(name)
+            except FileNotFoundError:
+                return None
+
+        wait_until(lambda: found() == text, f"{name} to be {text!r}", lambda: repr(found()))
 
     def write_script(self, answers: list[dict[str, Any]]) -> None:
         """Write what the scripted backend answers (``coder_lsp/backends/scripted.py``)."""
@@ -108,8 +115,10 @@ class Project:
 
 def _environment(base: Path) -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if not _is_of_the_user(name)}
+    programs = (base / "bin", base / "home" / ".local" / "bin")
     return {
         **kept,
+        **_registries(),
         "HOME": str(base / "home"),
         "XDG_CONFIG_HOME": str(base / "home" / ".config"),
         "XDG_CACHE_HOME": str(base / "home" / ".cache"),
@@ -117,10 +126,23 @@ def _environment(base: Path) -> dict[str, str]:
         "XDG_STATE_HOME": str(base / "home" / ".local" / "state"),
         "CODER_LSP_STATE_DIR": str(base / "state"),
         "CODER_LSP_CACHE_DIR": str(base / "cache"),
-        "PATH": os.pathsep.join([str(base / "bin"), os.environ["PATH"]]),
+        "PATH": os.pathsep.join([*map(str, programs), _system_path()]),
         "LC_ALL": "C.UTF-8",
         "COLORTERM": "truecolor",
     }
+
+
+def _system_path() -> str:
+    """Return PATH without this environment, whose linters and servers the editors would find."""
+    own = sysconfig.get_path("scripts")
+    return os.pathsep.join(part for part in os.environ["PATH"].split(os.pathsep) if part != own)
+
+
+def _registries() -> dict[str, str]:
+    """Tell pip and npm of the user's settings, which they look for in the home folder."""
+    files = {"PIP_CONFIG_FILE": ".config/pip/pip.conf", "NPM_CONFIG_USERCONFIG": ".npmrc"}
+    present = {name: Path.home() / file for name, file in files.items()}
+    return {name: str(path) for name, path in present.items() if path.exists()}
 
 
 def _has_ended(process: psutil.Process) -> bool:

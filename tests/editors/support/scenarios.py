@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.editors.support import guide
 from tests.editors.support.driver import EditorDriver
 from tests.editors.support.project import Project
 from tests.support.cursor import parse_cursor
@@ -213,6 +214,39 @@ def check_scenario(driver: type[EditorDriver], scenario: Scenario, project: Proj
         project.wait_for_file("example.py", scenario.after)
         if scenario.counts:
             project.wait_for_usage(scenario.counts)
+    finally:
+        editor.close()
+        project.end_servers()
+
+
+def check_guide(driver: type[EditorDriver], section: str, project: Project) -> None:
+    """Do what a section of the guide says, and have the embedded model complete."""
+    guide.follow(section, project.clone, project.environment)
+    path = project.write("example.py", "")
+    editor = driver(project, path, None)
+    try:
+        editor.place_cursor(0, 0)
+        editor.type_text("for i in ran")
+        editor.see_something()
+    finally:
+        editor.close()
+        project.end_servers()
+
+
+def check_embedded_model(driver: type[EditorDriver], project: Project) -> None:
+    """Accept what the embedded model says, whatever it is."""
+    path = project.write("example.py", "import os\n\n\n\n")
+    editor = driver(project, path, {"timeBudgetMs": 60_000})
+    try:
+        editor.place_cursor(2, 0)
+        editor.type_text("for i in ran")
+        editor.see_something()
+        editor.accept()
+        editor.save()
+        project.wait_for_usage({"accepted": 1})
+        written = project.read("example.py").removeprefix("import os\n\n")
+        assert written.startswith("for i in ran")
+        assert len(written.rstrip()) > len("for i in ran")
     finally:
         editor.close()
         project.end_servers()
