@@ -153,6 +153,11 @@ export class CoderClient implements vscode.Disposable {
 
   private createClient(command: string): LanguageClient {
     const serverLog = new ServerLog(this.log);
+    const tellFailedStart = (): void => {
+      if (this.client === client && client.state === State.StartFailed) {
+        this.setStatus(couldNotStart(serverLog.lastLine));
+      }
+    };
     const client: LanguageClient = new LanguageClient(
       SECTION,
       'coder-lsp',
@@ -170,6 +175,10 @@ export class CoderClient implements vscode.Disposable {
           },
           stderr: (stream) => {
             serverLog.follow(stream);
+            // Its last words may come after the client has given it up.
+            stream.once('close', () => {
+              tellFailedStart();
+            });
           },
         },
         middleware: {
@@ -193,8 +202,8 @@ export class CoderClient implements vscode.Disposable {
       if (newState === State.Running) {
         this.isProviding = true;
         this.provideAsWanted();
-      } else if (newState === State.StartFailed) {
-        this.setStatus(couldNotStart(serverLog.lastLine));
+      } else {
+        tellFailedStart();
       }
     });
     return client;

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.editors.install import programs
 from tests.editors.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.editors.vscode.vscode_driver import EXTENSION_ID
 
-EXTENSION_ID = "coder-lsp.coder-lsp"
 _WINDOW = {"width": 1200, "height": 720}
 _CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 _QUIET_SETTINGS = {
@@ -27,6 +27,7 @@ _QUIET_SETTINGS = {
     "security.workspace.trust.enabled": False,
     "telemetry.telemetryLevel": "off",
     "window.commandCenter": False,
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
     "workbench.startupEditor": "none",
     "workbench.tips.enabled": False,
 }

@@ -1,14 +1,18 @@
 """VS Code in a browser, with the extension of ``editors/vscode``."""
 
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.editors.install.debian_program import write_launcher
 from tests.editors.support.project import Project
 from tests.editors.support.waiting import PATIENCE_SECONDS, wait_until
-from tests.editors.vscode.served_code import EXTENSION_ID, ServedCode
 
+if TYPE_CHECKING:
+    from tests.editors.vscode.served_code import ServedCode
+
+EXTENSION_ID = "coder-lsp.coder-lsp"
 _STATUS = f'[id="{EXTENSION_ID}.coderLsp.status"] [aria-label]'
 _GHOST_TEXT = ".editor-instance .ghost-text-decoration"
 _NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
@@ -21,7 +25,7 @@ class VSCodeDriver:
     unsupported: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
-        self, served: ServedCode, project: Project, path: Path, settings: Mapping[str, Any]
+        self, served: "ServedCode", project: Project, path: Path, settings: Mapping[str, Any]
     ) -> None:
         self._served = served
         self._project = project
@@ -56,8 +60,8 @@ class VSCodeDriver:
         self.page.keyboard.type(text, delay=20)
 
     def see(self, rest: str) -> None:
-        """Wait until the ghost text behind the cursor is ``rest``."""
-        wait_until(lambda: self.ghost_text() == rest, f"ghost text {rest!r}", self._look)
+        """Wait until the ghost text behind the cursor starts with ``rest``."""
+        wait_until(lambda: self.ghost_text().startswith(rest), f"ghost text {rest!r}", self._look)
 
     def see_something(self) -> None:
         """Wait until there is ghost text."""
@@ -164,10 +168,11 @@ def user_settings(project: Project, settings: Mapping[str, Any]) -> dict[str, An
     project's environment.
     """
     program = project.home / "bin" / "coder-lsp"
-    write_launcher(program, _own_program(project), project.environment)
+    write_launcher(program, installed_program("coder-lsp"), project.environment)
     servers = {f"coder-lsp.{name}": value for name, value in settings.items()}
     return {"coder-lsp.path": str(program), **servers}
 
 
-def _own_program(project: Project) -> Path:
-    return project.folder.parent / "bin" / "coder-lsp"
+def installed_program(name: str) -> Path:
+    """Return a program of the environment that runs the tests."""
+    return Path(sysconfig.get_path("scripts")) / name
