@@ -12,6 +12,9 @@ import platformdirs
 ENVIRONMENT_VARIABLE = "CODER_LSP_DATA_DIR"
 """Names another data folder than the user's."""
 
+PARTIAL_SUFFIX = ".partial"
+"""Of the folder that the exporter works in until the model's own is complete."""
+
 _ORIGIN_NAME = "install.json"
 
 
@@ -66,9 +69,8 @@ def model_names() -> tuple[str, ...]:
     home = models_path()
     if not home.is_dir():
         return ()
-    # The exporter works in hidden folders beside the one that it is to make.
-    folders = (path for path in home.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return tuple(sorted(path.name for path in folders))
+    names = (path.name for path in home.iterdir() if path.is_dir())
+    return tuple(sorted(name for name in names if not name.endswith(PARTIAL_SUFFIX)))
 
 
 def _data_path() -> Path:

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from onnx_export.config import Attention, ExportConfig, Precision, Target
 from onnx_export.errors import ExportError
-from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, export
+from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, check, export
 from onnx_export.partial_folder import partial_path
 from onnx_export.progress_report import JsonReport, Style, reporting
 from onnx_export.reference import require_reference
@@ -42,6 +42,9 @@ _INTERRUPTED = 130
 )
 @click.option("--context-length", type=int, help="Default: the model's own limit.")
 @click.option("--verify", is_flag=True, help="Compare with transformers afterwards (needs torch).")
+@click.option(
+    "--check", "checks_only", is_flag=True, help="Read all but the weights, write nothing."
+)
 @click.option("--random-weights", type=_PATH, metavar="CONFIG_JSON", help="In HF_DIR's place.")
 @click.option("--layers", type=int, help="With --random-weights: cut the model to so many layers.")
 @click.option("--seed", default=0, show_default=True, help="With --random-weights.")
@@ -67,6 +70,7 @@ def command(
     expert_block_size: int | None,
     context_length: int | None,
     verify: bool,  # noqa: FBT001
+    checks_only: bool,  # noqa: FBT001
     random_weights: Path | None,
     layers: int | None,
     seed: int,
@@ -96,6 +100,9 @@ def command(
         config = ExportConfig(
             precision, block_size, context_length, expert_block_size, target, attention
         )
+        if checks_only:
+            check(source, out_dir, config, labels)
+            return
         _export(source, out_dir, config, labels, style)
         if verify and isinstance(source, HuggingFaceFolder):
             _verify(source.path, out_dir)

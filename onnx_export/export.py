@@ -70,13 +70,7 @@ def export(
 
     What was written so far lies beside it (``partial_path``), and the same call goes on from there.
     """
-    require_free(out_dir)
-    model = read_model_config(source.config_path)
-    if isinstance(source, MadeUp) and source.num_layers is not None:
-        model = model.with_layers(source.num_layers)
-    config.resolve_context_length(model)
-    tokenizer = TokenizerFile.read(labels.tokenizer or source.config_path.with_name(TOKENIZER_NAME))
-    description = _describe(source, out_dir, model, tokenizer, labels)
+    model, tokenizer, description = _read(source, out_dir, config, labels)
     with _open_weights(source) as weights:
         graph = _build(model, config, weights)
         write_model_folder(
@@ -89,6 +83,25 @@ def export(
             description,
             on_progress,
         )
+
+
+def check(
+    source: HuggingFaceFolder | MadeUp, out_dir: Path, config: ExportConfig, labels: Labels
+) -> None:
+    """Raise ``ExportError`` where all but the weights already says that an export would fail."""
+    _read(source, out_dir, config, labels)
+
+
+def _read(
+    source: HuggingFaceFolder | MadeUp, out_dir: Path, config: ExportConfig, labels: Labels
+) -> tuple[KnownConfig, TokenizerFile, Description]:
+    require_free(out_dir)
+    model = read_model_config(source.config_path)
+    if isinstance(source, MadeUp) and source.num_layers is not None:
+        model = model.with_layers(source.num_layers)
+    config.resolve_context_length(model)
+    tokenizer = TokenizerFile.read(labels.tokenizer or source.config_path.with_name(TOKENIZER_NAME))
+    return model, tokenizer, _describe(source, out_dir, model, tokenizer, labels)
 
 
 def _build(model: KnownConfig, config: ExportConfig, weights: Weights) -> ExportGraph:

@@ -52,6 +52,11 @@ def require_exporter() -> None:
         )
 
 
+def check_export(source: Path, out_dir: Path, options: Sequence[str]) -> None:
+    """Raise ``InstallError`` where all but the weights already stands against an export."""
+    run_export(source, out_dir, [*options, "--check"], lambda _: None)
+
+
 def run_export(
     source: Path, out_dir: Path, options: Sequence[str], on_progress: OnProgress
 ) -> None:

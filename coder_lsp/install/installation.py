@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coder_lsp.errors import InstallError, ModelFolderError
@@ -16,6 +16,7 @@ from coder_lsp.install.export_process import (
     ExportProgress,
     Precision,
     Target,
+    check_export,
     require_exporter,
     run_export,
 )
@@ -23,11 +24,12 @@ from coder_lsp.install.hub import Hub
 from coder_lsp.install.repository import (
     DEFAULT_REVISION,
     PINNED_COMMITS,
+    WEIGHTS_SUFFIX,
     Repository,
     check_id,
     notes_on,
 )
-from coder_lsp.installed_models import Origin, downloads_path, models_path
+from coder_lsp.installed_models import PARTIAL_SUFFIX, Origin, downloads_path, models_path
 from coder_lsp.model_folder import MANIFEST_NAME, ModelFolder
 
 _BYTES_PER_STORED_WEIGHT = 2
@@ -59,7 +61,8 @@ class Request:
 class Plan:
     """What will be done, before anything is. ``repository`` is None for a local folder.
 
-    ``output_bytes`` is an estimate from the weights' size, ``download_bytes`` what is missing yet.
+    ``output_bytes`` is an estimate from the weights' size, ``download_bytes`` what is missing yet,
+    ``exported_bytes`` what an interrupted export has left to go on from.
     """
 
     request: Request
@@ -71,12 +74,14 @@ class Plan:
     license: str
     download_bytes: int
     output_bytes: int
+    exported_bytes: int
     notes: tuple[str, ...]
 
     @property
     def needed_bytes(self) -> int:
         """Disk space for what is still to come."""
-        return self.download_bytes + self.output_bytes + _SPARE_BYTES
+        missing = max(self.output_bytes - self.exported_bytes, 0)
+        return self.download_bytes + missing + _SPARE_BYTES
 
 
 def make_plan(request: Request, hub: Hub) -> Plan:
@@ -84,11 +89,13 @@ def make_plan(request: Request, hub: Hub) -> Plan:
 
     Raises ``InstallError``.
     """
-    require_exporter()
     local = Path(request.source).expanduser()
     if local.is_dir():
-        return _plan_folder(request, local, hub)
-    return _plan_repository(request, hub)
+        plan = _plan_folder(request, local, hub)
+    else:
+        plan = _plan_repository(request, hub)
+    require_exporter()
+    return plan
 
 
 def carry_out(plan: Plan, hub: Hub, on_progress: OnProgress) -> ModelFolder:
@@ -130,14 +137,14 @@ def _plan_repository(request: Request, hub: Hub) -> Plan:
         revision=revision,
         license_=repository.license,
         download_bytes=num_missing_bytes(repository, checkpoint),
-        weight_bytes=sum(f.size for f in repository.files if f.name.endswith(".safetensors")),
+        weight_bytes=sum(f.size for f in repository.files if f.name.endswith(WEIGHTS_SUFFIX)),
     )
 
 
 def _plan_folder(request: Request, folder: Path, hub: Hub) -> Plan:
     if request.revision is not None:
         raise InstallError("--revision goes with a repository; a local folder has no revisions.")
-    weights = sorted(folder.glob("*.safetensors"))
+    weights = sorted(folder.glob(f"*{WEIGHTS_SUFFIX}"))
     missing = [name for name in ("config.json", "tokenizer.json") if not (folder / name).is_file()]
     if not weights:
         missing.append("*.safetensors")
@@ -170,7 +177,7 @@ def _plan(
     weight_bytes: int,
 ) -> Plan:
     name = request.name or f"{source_name}-{request.precision}"
-    if Path(name).name != name or name.startswith("."):
+    if Path(name).name != name or name.startswith(".") or name.endswith(PARTIAL_SUFFIX):
         raise InstallError(f"{name!r} cannot be a model's name: it becomes the name of a folder.")
     bits = _BITS_PER_WEIGHT[request.precision]
     return Plan(
@@ -183,6 +190,7 @@ def _plan(
         license=license_,
         download_bytes=download_bytes,
         output_bytes=int(weight_bytes / _BYTES_PER_STORED_WEIGHT * bits / 8),
+        exported_bytes=_size_of(models_path() / f"{name}{PARTIAL_SUFFIX}"),
         notes=notes_on(source_name),
     )
 
@@ -209,6 +217,10 @@ def _download(plan: Plan, repository: Repository, hub: Hub, on_progress: OnProgr
         note_commit(repository, plan.revision, plan.checkpoint)
     except OSError as exc:
         raise InstallError(f"{plan.checkpoint} cannot be written: {exc}. Permit it.") from exc
+    # The weights come last: what the small files tell may spare a user the large ones.
+    first = tuple(file for file in repository.files if not file.name.endswith(WEIGHTS_SUFFIX))
+    download(hub, replace(repository, files=first), plan.revision, plan.checkpoint, tell)
+    check_export(plan.checkpoint, plan.model_folder, _export_options(plan))
     download(hub, repository, plan.revision, plan.checkpoint, tell)
 
 
@@ -217,6 +229,12 @@ def _export_options(plan: Plan) -> list[str]:
     if plan.request.target != "cpu":
         options += ["--target", plan.request.target]
     return options
+
+
+def _size_of(folder: Path) -> int:
+    if not folder.is_dir():
+        return 0
+    return sum(path.stat().st_size for path in folder.iterdir())
 
 
 def _remove_download(checkpoint: Path) -> None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from coder_lsp.errors import InstallError
 
 DEFAULT_REVISION = "main"
+WEIGHTS_SUFFIX = ".safetensors"
 
 _WANTED = (
     "config.json",
@@ -103,7 +104,7 @@ def select_files(repository_id: str, files: tuple[RemoteFile, ...]) -> tuple[Rem
     wanted = tuple(sorted((f for f in files if is_wanted(f.name)), key=lambda f: (f.size, f.name)))
     names = {file.name for file in wanted}
     missing = sorted({"config.json", "tokenizer.json"} - names)
-    if not any(name.endswith(".safetensors") for name in names):
+    if not any(name.endswith(WEIGHTS_SUFFIX) for name in names):
         missing.append("*.safetensors")
     if missing:
         raise InstallError(

@@ -83,7 +83,7 @@ def test_a_path_is_no_name(home, name):
 
 
 def test_folders_of_exports_under_way_are_no_models(home):
-    (home / ".copy.part").mkdir(parents=True)
+    (home / "copy.partial").mkdir(parents=True)
     (home / "copy").mkdir()
     (home / "file").touch()
 

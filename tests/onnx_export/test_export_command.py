@@ -1,10 +1,12 @@
 import importlib.util
+import json
 
 import pytest
 from click.testing import CliRunner
 
 from coder_lsp.model_folder import ModelFolder
 from onnx_export.cli import command
+from tests.support.tiny_checkpoint import write_tiny_checkpoint
 
 
 def check_command(arguments, exit_code, message):
@@ -63,3 +65,17 @@ def test_verify_without_torch_says_what_to_install_before_any_work(tiny_hf, tmp_
     check_command(arguments, 1, "pip install torch==2.13.0 transformers==5.23.0")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_all_but_the_weights_can_be_checked_beforehand(tmp_path):
+    hf_dir = write_tiny_checkpoint(tmp_path / "hf")
+    (hf_dir / "model.safetensors").unlink()
+    arguments = [str(hf_dir), str(tmp_path / "out"), "--precision", "int4", "--check"]
+    result = CliRunner().invoke(command, arguments)
+    (hf_dir / "config.json").write_text("{}")
+    refused = CliRunner().invoke(command, [*arguments, "--progress", "json"])
+
+    assert (result.exit_code, result.output) == (0, "")
+    assert refused.exit_code == 1
+    assert json.loads(refused.output)["phase"] == "error"
+    assert not (tmp_path / "out").exists()
