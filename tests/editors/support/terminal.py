@@ -97,7 +97,7 @@ class Terminal:
         """End the program and its terminal, also a program that lives on without one."""
         pid = self._run("display-message", "-p", "#{pane_pid}").strip()
         self._run("kill-server")
-        # Emacs with a buffer that was not saved goes on for ever, and takes more memory each minute.
+        # Emacs with a buffer that was not saved goes on for ever, and grows as it does.
         with contextlib.suppress(psutil.NoSuchProcess):
             psutil.Process(int(pid)).kill()
 
