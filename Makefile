@@ -29,6 +29,10 @@ smoke-editors: editors
 editors: $(VENV)/.editors-complete
 	$(RUN) -m tests.editors.install
 
+# editors/vscode/coder-lsp.vsix; Node.js comes from a wheel.
+vsix: $(VENV)/.editors-complete
+	$(RUN) -m tests.editors.install vsix
+
 lint: $(VENV)/.complete
 	$(RUN) -m ruff format --check .
 	$(RUN) -m ruff check .
