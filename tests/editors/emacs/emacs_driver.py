@@ -30,7 +30,7 @@ class EmacsDriver:
             provide_emacs(project)
             write_init(project, settings)
             for section in self.sections:
-                guide.follow(section, project.environment)
+                guide.follow(section, guide.CLONE, project.environment)
         command = ["emacs", "-nw", str(path)]
         self.terminal = Terminal(command, project.folder, project.environment)
         self.wait_until_ready()
@@ -119,6 +119,7 @@ class EmacsDriver:
 
 class LspModeDriver(EmacsDriver):
     name: ClassVar[str] = "Emacs with lsp-mode"
+    client: ClassVar[str] = "lsp-mode"
     sections: ClassVar[tuple[str, ...]] = ("Emacs", "Emacs with lsp-mode")
 
     def see_server_end(self) -> None:
@@ -132,7 +133,16 @@ class LspModeDriver(EmacsDriver):
 
 class EglotDriver(EmacsDriver):
     name: ClassVar[str] = "Emacs with eglot"
+    client: ClassVar[str] = "eglot"
     sections: ClassVar[tuple[str, ...]] = ("Emacs", "Emacs with eglot")
+
+
+class EglotBesidePylspDriver(EglotDriver):
+    """The tests provide ``pylsp`` and ``rass``, where the guide would install them."""
+
+    name: ClassVar[str] = "Emacs with eglot beside pylsp"
+    sections: ClassVar[tuple[str, ...]] = ("Emacs",)
+    section_beside: ClassVar[str] = "Emacs with eglot, beside another server"
 
 
 def provide_emacs(project: Project) -> None:

@@ -1,0 +1,52 @@
+"""coder-lsp in Emacs beside pylsp: both answer."""
+
+import pytest
+
+from tests.editors.emacs.emacs_driver import EglotBesidePylspDriver, LspModeDriver
+from tests.editors.support.scenarios import answers_while_typing
+
+pytestmark = pytest.mark.editors
+
+HELLO = 'print("hello")'
+
+
+def test_with_lsp_mode_both_servers_answer(project):
+    project.provide("pylsp")
+    project.write_script(list(answers_while_typing(HELLO, 3)))
+    editor = LspModeDriver(project, project.write("example.py", "\n"), project.scripted)
+    try:
+        editor.terminal.wait_for("pylsp:")
+        editor.type_text("pri")
+        editor.see('nt("hello")')
+        editor.accept()
+        editor.terminal.press("C-e", "C-n")
+        editor.type_text("import os; os.pathse")
+        editor.command("completion-at-point")
+        editor.terminal.wait_for("os.pathsep")
+        editor.save()
+        project.wait_for_file("example.py", 'print("hello")\nimport os; os.pathsep\n')
+        project.wait_for_usage({"accepted": 1})
+    finally:
+        editor.close()
+
+
+def test_with_eglot_both_servers_answer_through_the_multiplexer(project):
+    for program in ("pylsp", "rass"):
+        project.provide(program)
+    project.write_script(list(answers_while_typing(HELLO, 3, "\nsecond = 2")))
+    editor = EglotBesidePylspDriver(project, project.write("example.py", "\n"), project.scripted)
+    try:
+        editor.type_text("pri")
+        editor.see('nt("hello")')
+        editor.accept()
+        editor.terminal.wait_for("second = 2")
+        editor.terminal.press("Enter")
+        editor.type_text("import os; os.pathse")
+        editor.see("p")
+        editor.accept()
+        editor.terminal.wait_for("os.pathsep")
+        editor.save()
+        project.wait_for_file("example.py", 'print("hello")\nsecond = 2\nimport os; os.pathsep\n')
+        project.wait_for_usage({"accepted": 1})
+    finally:
+        editor.close()
