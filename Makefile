@@ -10,7 +10,7 @@ REFERENCE := .venv-reference
 OPTIMUM := .venv-optimum
 RUN := $(VENV)/$(BIN)/python
 
-.PHONY: demo test test-editors smoke-editors editors lint reference optimum bench train-smoke clean
+.PHONY: demo test test-editors smoke-editors editors vsix lint reference optimum bench train-smoke clean
 
 demo: $(VENV)/.complete
 	$(RUN) -m coder_lsp demo
