@@ -1,11 +1,14 @@
 """The VS Code extension, packaged from ``editors/vscode`` of this checkout."""
 
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
 import filelock
 
-from tests.editors.install.node import run_npm
+from bench.errors import PeerError
+from tests.editors.install.node import install as node
+from tests.editors.install.node import node_environment, run_npm
 
 _ROOT = Path(__file__).parents[3]
 _SOURCE = _ROOT / "editors" / "vscode"
@@ -22,6 +25,22 @@ def install() -> Path:
         if _is_stale(vsix, _sources()):
             run_npm("run", "package", folder=_SOURCE)
     return vsix
+
+
+def package_extension(source: Path, target: Path) -> Path:
+    """Bundle another extension's ``extension.js`` with our libraries, and package it."""
+    script = _SOURCE / "build" / "bundle-other.js"
+    result = subprocess.run(
+        [node(), script, source, target],
+        cwd=_SOURCE,
+        env=node_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise PeerError(f"{source.name} cannot be packaged: {result.stderr}")
+    return target
 
 
 def _sources() -> Iterable[Path]:

@@ -1,10 +1,11 @@
-"""code-server with the extension in it, and a Chromium to show it: started once for all tests."""
+"""VS Code in a browser: code-server, and a Chromium to show it."""
 
 import json
 import os
+import shlex
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,12 @@ from tests.editors.vscode.vscode_driver import EXTENSION_ID
 
 _WINDOW = {"width": 1200, "height": 720}
 _CHROMIUM_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+_SERVING = (
+    "--disable-telemetry",
+    "--disable-update-check",
+    "--disable-getting-started-override",
+    "--reconnection-grace-time=5",
+)
 _QUIET_SETTINGS = {
     "chat.disableAIFeatures": True,
     "editor.wordBasedSuggestions": "off",
@@ -50,6 +57,16 @@ class ServedCode:
         self._port = port
         self._browser = browser
 
+    @property
+    def home(self) -> Path:
+        """The home folder of the user whose editor this is."""
+        return self._folder / "home"
+
+    @property
+    def programs(self) -> Path:
+        """The folder of ``code``, the command by which extensions are installed."""
+        return self._folder / "bin"
+
     def configure(self, settings: Mapping[str, Any]) -> None:
         """Write the user's settings, beside those that keep the editor quiet."""
         text = json.dumps({**_QUIET_SETTINGS, **settings}, indent=1)
@@ -82,47 +99,63 @@ class ServedCode:
 
 
 @contextmanager
-def serve_code(folder: Path) -> Iterator[ServedCode]:
-    """Start code-server with the packaged extension in a home of its own, and Chromium."""
+def launch_browser() -> Iterator[Browser]:
+    """Start Chromium without a window."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=programs.installed("chromium"), args=_CHROMIUM_ARGUMENTS
+        )
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def serve_code(folder: Path, browser: Browser, extensions: Sequence[Path]) -> Iterator[ServedCode]:
+    """Start code-server with packaged extensions, and nothing else, in a home of its own."""
     home = folder / "home"
     home.mkdir(parents=True)
-    port = _free_port()
-    options = ["--user-data-dir", folder / "data", "--extensions-dir", folder / "extensions"]
-    command = [programs.installed("code_server"), *options, "--config", folder / "config.yaml"]
+    program = write_code(folder)
     environment = clean_environment(home)
-    install = [*command, "--install-extension", programs.installed("vsix")]
-    subprocess.run(install, env=environment, check=True, capture_output=True)
-    serve = [*command, "--auth", "none", "--bind-addr", f"127.0.0.1:{port}", *_SERVING]
+    for extension in extensions:
+        install_extension(program, extension, environment)
+    port = _free_port()
+    serve = [program, "--auth", "none", "--bind-addr", f"127.0.0.1:{port}", *_SERVING]
     with (folder / "code-server.log").open("wb") as log:
         process = subprocess.Popen(serve, env=environment, stdout=log, stderr=log)
     try:
         wait_until(lambda: _listens(port), "code-server to listen")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=programs.installed("chromium"), args=_CHROMIUM_ARGUMENTS
-            )
-            yield ServedCode(folder, port, browser)
-            browser.close()
+        yield ServedCode(folder, port, browser)
     finally:
         process.terminate()
         process.wait()
 
 
-_SERVING = (
-    "--disable-telemetry",
-    "--disable-update-check",
-    "--disable-workspace-trust",
-    "--disable-getting-started-override",
-    "--reconnection-grace-time=5",
-)
+def install_extension(code: Path, extension: Path, environment: Mapping[str, str]) -> None:
+    """Install a packaged extension."""
+    command = [code, "--install-extension", extension]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
 
 
-def clean_environment(home: Path, *programs_folders: Path) -> dict[str, str]:
-    """Return an environment with a new user's home and without a ``coder-lsp`` on PATH."""
+def write_code(folder: Path) -> Path:
+    """Write ``bin/code``, a code-server with its data and extensions in ``folder``."""
+    code = folder / "bin" / "code"
+    options = {"user-data-dir": "data", "extensions-dir": "extensions", "config": "config.yaml"}
+    arguments = " ".join(
+        f"--{name} {shlex.quote(str(folder / to))}" for name, to in options.items()
+    )
+    code.parent.mkdir(parents=True)
+    server = shlex.quote(str(programs.installed("code_server")))
+    code.write_text(f'#!/bin/sh\nexec {server} {arguments} "$@"\n', encoding="utf-8")
+    code.chmod(0o755)
+    return code
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """Return a new user's environment, with no ``coder-lsp`` on PATH but in ``~/.local/bin``."""
     kept = {name: text for name, text in os.environ.items() if not _is_of_the_user(name)}
     folders = [Path(name) for name in os.environ["PATH"].split(os.pathsep)]
     without_ours = [folder for folder in folders if not (folder / "coder-lsp").exists()]
-    path = os.pathsep.join(map(str, [*programs_folders, *without_ours]))
+    path = os.pathsep.join(map(str, [home / ".local" / "bin", *without_ours]))
     return {**kept, "HOME": str(home), "PATH": path, "LC_ALL": "C.UTF-8"}
 
 

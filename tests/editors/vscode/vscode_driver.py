@@ -10,11 +10,14 @@ from tests.editors.support.project import Project
 from tests.editors.support.waiting import PATIENCE_SECONDS, wait_until
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
     from tests.editors.vscode.served_code import ServedCode
 
 EXTENSION_ID = "coder-lsp.coder-lsp"
 _STATUS = f'[id="{EXTENSION_ID}.coderLsp.status"] [aria-label]'
 _GHOST_TEXT = ".editor-instance .ghost-text-decoration"
+_SUGGESTION = ".suggest-widget.visible .monaco-list-row .label-name"
 _NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
 
@@ -27,13 +30,19 @@ class VSCodeDriver:
     def __init__(
         self, served: "ServedCode", project: Project, path: Path, settings: Mapping[str, Any]
     ) -> None:
-        self._served = served
-        self._project = project
-        self._path = path
         served.configure(user_settings(project, settings))
-        self.page = served.open_window(project.folder)
+        self._look_at(served, project, path, served.open_window(project.folder))
         self.wait_for_status("ready")
         self.open_file(path.name)
+
+    @classmethod
+    def of_window(
+        cls, served: "ServedCode", project: Project, path: Path, target: Path
+    ) -> "VSCodeDriver":
+        """Open a folder or a workspace with the settings as they are, and wait for nothing."""
+        driver = cls.__new__(cls)
+        driver._look_at(served, project, path, served.open_window(target))
+        return driver
 
     def open_file(self, name: str) -> None:
         """Open a file of the project by the keyboard."""
@@ -109,7 +118,7 @@ class VSCodeDriver:
 
     def see_server_end(self) -> None:
         """Wait until the status bar has told of it."""
-        wait_until(lambda: self._has_told("ended unexpectedly"), "the end to be told", self._look)
+        wait_until(lambda: self.has_told("ended unexpectedly"), "the end to be told", self._look)
 
     def restart_server(self) -> None:
         """Wait until the extension has started it again."""
@@ -125,6 +134,18 @@ class VSCodeDriver:
         parts = self.page.locator(_GHOST_TEXT).all_text_contents()
         return "".join(parts).replace(_NO_BREAK_SPACE, " ")
 
+    def suggestions(self) -> list[str]:
+        """Return the entries of VS Code's own list, none when it is closed."""
+        return self.page.locator(_SUGGESTION).all_text_contents()
+
+    def see_suggestion(self, text: str) -> None:
+        """Wait until VS Code's own list has an entry with this text."""
+        wait_until(
+            lambda: any(text in entry for entry in self.suggestions()),
+            f"{text!r} in the list of suggestions",
+            lambda: f"{self.suggestions()}, {self._look()}",
+        )
+
     def status(self) -> str:
         """Return what the status bar's entry says to a screen reader."""
         labels = self.page.locator(_STATUS)
@@ -139,6 +160,10 @@ class VSCodeDriver:
             patience_seconds,
         )
 
+    def has_told(self, words: str) -> bool:
+        """Whether the status bar's entry has said these words since the window was opened."""
+        return any(words in label for label in self.page.evaluate("window.coderLspStatus"))
+
     def run_command(self, title: str) -> None:
         """Run a command by its title in the command palette."""
         self._press("Control+Shift+P")
@@ -147,8 +172,27 @@ class VSCodeDriver:
         self.page.wait_for_selector(f'.quick-input-list .focused[aria-label^="{title}"]')
         self._press("Enter")
 
-    def _has_told(self, words: str) -> bool:
-        return any(words in label for label in self.page.evaluate("window.coderLspStatus"))
+    def choose(self, label: str) -> None:
+        """Choose an entry of the list that is open."""
+        entry = f'.quick-input-list [role="option"]:has-text("{label}")'
+        self.page.wait_for_selector(entry)
+        self.page.keyboard.type(label)
+        self.page.wait_for_selector(f"{entry}.focused, .focused {entry}")
+        self._press("Enter")
+
+    def click_status(self) -> None:
+        """Click the status bar's entry, which opens the menu."""
+        self.page.click(_STATUS)
+
+    def click_in_notification(self, title: str) -> None:
+        """Click a button of a notification."""
+        self.page.click(f'.notifications-toasts .monaco-button:has-text("{title}")')
+
+    def _look_at(self, served: "ServedCode", project: Project, path: Path, page: "Page") -> None:
+        self._served = served
+        self._project = project
+        self._path = path
+        self.page = page
 
     def _press(self, key: str) -> None:
         self.page.keyboard.press(key)
