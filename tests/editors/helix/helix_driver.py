@@ -13,7 +13,7 @@ from tests.editors.support.waiting import wait_until
 
 GUIDE = Path(__file__).parents[3] / "editors" / "helix"
 
-_OPENED = re.compile(r"coder-lsp -> .*textDocument/didOpen")
+_OPENED = "coder-lsp -> .*textDocument/didOpen"
 # How Helix shows the kind of our entries, at the right of the popup.
 _KIND = re.compile(r".* text *$", re.MULTILINE)
 _NO_GHOST_TEXT = "Helix 25.07 has no inline completion, and takes an entry of the popup as a whole"
@@ -37,10 +37,10 @@ class HelixDriver:
         self.log = project.home / "helix.log"
         command = [programs.installed("helix"), "-vv", "--log", self.log, path]
         self.terminal = Terminal([str(p) for p in command], project.folder, project.environment)
-        self._wait_for_opening(1)
+        self.wait_for_log(_OPENED)
 
     def place_cursor(self, line: int, column: int) -> None:
-        self._command(f":{line + 1}")
+        self.run_command(f":{line + 1}")
         text = self._path.read_text(encoding="utf-8").split("\n")[line]
         if column == len(text):
             self.terminal.press("A")
@@ -81,21 +81,22 @@ class HelixDriver:
         self.terminal.press("u")
 
     def save(self) -> None:
-        self._command(":w")
+        self.run_command(":w")
 
     def see_server_end(self) -> None:
         self.terminal.wait_for("Language server exited")
 
     def restart_server(self) -> None:
-        num_openings = self._num_openings()
-        self._command(":lsp-restart coder-lsp")
-        self._wait_for_opening(num_openings + 1)
+        number = self._num_logged(_OPENED) + 1
+        self.run_command(":lsp-restart coder-lsp")
+        self.wait_for_log(_OPENED, number)
         self.terminal.press("A")
 
     def close(self) -> None:
         self.terminal.close()
 
-    def _command(self, text: str) -> None:
+    def run_command(self, text: str) -> None:
+        """Run a command of Helix, such as ``:w``."""
         self._leave_insert_mode()
         self.terminal.type_text(text)
         self.terminal.press("Enter")
@@ -107,16 +108,17 @@ class HelixDriver:
         self.terminal.press("Escape")
         self.terminal.wait_for(" NOR ")
 
-    def _num_openings(self) -> int:
-        log = self.log.read_text(encoding="utf-8") if self.log.exists() else ""
-        return len(_OPENED.findall(log))
-
-    def _wait_for_opening(self, number: int) -> None:
+    def wait_for_log(self, pattern: str, number: int = 1) -> None:
+        """Wait until so many lines of Helix' log have a match."""
         wait_until(
-            lambda: self._num_openings() >= number,
-            "Helix to open the file in the server",
+            lambda: self._num_logged(pattern) >= number,
+            f"{pattern!r} in Helix' log",
             self.terminal.screen,
         )
+
+    def _num_logged(self, pattern: str) -> int:
+        log = self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+        return len(re.findall(pattern, log))
 
 
 def write_configuration(project: Project, settings: Mapping[str, Any]) -> None:
