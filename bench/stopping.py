@@ -107,7 +107,12 @@ async def _ends(
 
     Each request is for a file of its own, so that its prompt has to be computed.
     """
-    settings = {"model": model, "timeBudgetMs": _UNHURRIED_MS, "diskCache": False}
+    settings = {
+        "model": model,
+        "timeBudgetMs": _UNHURRIED_MS,
+        "diskCache": False,
+        "alternatives": 1,
+    }
     times: dict[str, list[float]] = {"cancel": [], "edit": []}
     async with start_server("coder_lsp", "serve") as client:
         await client.initialize(settings)

@@ -12,6 +12,7 @@ from coder_lsp.cancellation import CancellationToken
 from coder_lsp.document import DocumentSnapshot, before_closers, typed_between
 from coder_lsp.errors import Cancelled
 from coder_lsp.generation import (
+    Branch,
     FinishReason,
     GenerationChunk,
     GenerationOptions,
@@ -25,13 +26,17 @@ from coder_lsp.snippet import Snippet
 
 @dataclass(frozen=True, slots=True)
 class CompletionRequest:
-    """A frozen request. ``raw`` leaves the model's text as it is: no rule stops or changes it."""
+    """A frozen request. ``raw`` leaves the model's text as it is: no rule stops or changes it.
+
+    ``branch``, where given, has another completion written than for the same request without it.
+    """
 
     snapshot: DocumentSnapshot
     options: GenerationOptions
     multiline: Multiline = "auto"
     snippets: tuple[Snippet, ...] = ()
     raw: bool = False
+    branch: Branch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Completion:
     is what the model wrote. Times are in milliseconds from the start of ``complete``;
     ``time_to_first_token_ms`` is None when no token was generated. ``mean_logprob`` is the mean
     natural logarithm of the generated tokens' probabilities, None when there are none.
+    ``branches`` are the ways not taken, where the request asked for them; their ``logprob`` is the
+    one of all tokens up to and with the last.
     """
 
     text: str
@@ -53,6 +60,7 @@ class Completion:
     mean_logprob: float | None
     refused_by: str | None
     model: str
+    branches: tuple[Branch, ...] = ()
 
 
 def complete(
@@ -81,6 +89,7 @@ class RunningCompletion:
         self._started = time.perf_counter()
         self._raw = ""
         self._logprobs: list[float] = []
+        self._branches: tuple[Branch, ...] = ()
         self._usage = GenerationUsage()
         self._finish_reason: FinishReason | None = None
         self._time_to_first_token_ms: float | None = None
@@ -106,7 +115,9 @@ class RunningCompletion:
         request = self.request
         self._model = backend.model
         place = None if request.raw else Place.of(request.snapshot, request.multiline)
-        fim_request = FimRequest(request.snapshot, request.options, request.snippets)
+        fim_request = FimRequest(
+            request.snapshot, request.options, request.snippets, request.branch
+        )
         try:
             finish_reason = self._read(backend.stream(fim_request, self.cancellation), place)
         except Cancelled:
@@ -153,6 +164,7 @@ class RunningCompletion:
             mean_logprob=sum(self._logprobs) / num_logprobs if num_logprobs else None,
             refused_by=outcome.refused_by,
             model=self._model,
+            branches=() if typed else self._branches,
         )
 
     def _agrees_with(self, typed: str) -> bool:
@@ -178,6 +190,8 @@ class RunningCompletion:
 
     def _add(self, chunk: GenerationChunk) -> None:
         self._raw += chunk.text
+        before = sum(self._logprobs)
+        self._branches += tuple(replace(b, logprob=before + b.logprob) for b in chunk.branches)
         self._logprobs += chunk.logprobs
         self._usage = chunk.usage
         if self._time_to_first_token_ms is None and chunk.usage.num_generated_tokens > 0:

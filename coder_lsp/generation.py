@@ -9,13 +9,17 @@ FinishReason = Literal["stop", "length", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class GenerationOptions:
-    """How to generate. ``temperature`` 0 is greedy; ``top_p`` and ``seed`` matter only above 0."""
+    """How to generate. ``temperature`` 0 is greedy; ``top_p`` and ``seed`` matter only above 0.
+
+    ``num_branches``: how many of the likeliest other tokens to tell of at each step.
+    """
 
     max_new_tokens: int = 64
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int | None = None
     stop_strings: tuple[str, ...] = ()
+    num_branches: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,19 @@ class GenerationUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """A token that was not chosen, from which another completion may go on.
+
+    ``token_ids`` are those generated until then and that token; whoever made them knows what they
+    are. ``offset`` counts the characters before the token, ``logprob`` is the token's.
+    """
+
+    token_ids: tuple[int, ...]
+    offset: int
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationChunk:
     """A piece of text as it is generated; only whole characters, ``text`` may be empty.
 
@@ -47,3 +64,4 @@ class GenerationChunk:
     logprobs: tuple[float, ...] = ()
     finish_reason: FinishReason | None = None
     usage: GenerationUsage = GenerationUsage()
+    branches: tuple[Branch, ...] = ()

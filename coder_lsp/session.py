@@ -110,7 +110,7 @@ class Session:
         self._told: set[str] = set()
         self._documents: dict[str, OpenDocument] = {}
         self._underway: dict[tuple[str, Feature], CancellationToken] = {}
-        self._last_asked: dict[tuple[str, Feature], DocumentSnapshot] = {}
+        self._last_asked: dict[tuple[str, Feature], tuple[int, int, str]] = {}
         self._completion_cache = CompletionCache()
         self._shown = ShownCompletions(self._count)
 
@@ -198,8 +198,9 @@ class Session:
             max_new_tokens=self.settings.max_new_tokens, num_branches=num_others
         )
         request = CompletionRequest(snapshot, options, self.settings.multiline)
-        is_repeated = self._last_asked.get(key) == snapshot
-        self._last_asked[key] = snapshot
+        asked = snapshot.version, snapshot.offset, ahead
+        is_repeated = self._last_asked.get(key) == asked
+        self._last_asked[key] = asked
         begun = BegunCompletion(feature, request, CancellationToken(), is_repeated, ahead)
         self._underway[key] = begun.cancellation
         return begun

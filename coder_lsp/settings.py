@@ -57,6 +57,9 @@ class Settings:
     time_budget_ms: int = field(
         default=600, metadata=_note("Milliseconds after which to show what stands so far.", least=1)
     )
+    alternatives: int = field(
+        default=3, metadata=_note("Most completions to offer on explicit request.", least=1)
+    )
     context_tokens: int = field(
         default=2048, metadata=_note("Most tokens of prompt and completion.", least=128)
     )

@@ -47,8 +47,8 @@ class Counts:
 
     @classmethod
     def from_json(cls, document: Any) -> Counts:
-        """Read what ``to_json`` made. Raises ``ValueError``."""
-        values = [document[key] for key in _KEYS] if isinstance(document, dict) else [None]
+        """Read what ``to_json`` made. Raises ``ValueError``, ``KeyError`` or ``TypeError``."""
+        values: list[Any] = [document[key] for key in _KEYS]
         if not all(type(value) is int and value >= 0 for value in values):
             raise ValueError("Expected counts.")
         return cls(*values)

@@ -6,17 +6,21 @@ from typing import Protocol
 
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.document import DocumentSnapshot
-from coder_lsp.generation import GenerationChunk, GenerationOptions
+from coder_lsp.generation import Branch, GenerationChunk, GenerationOptions
 from coder_lsp.snippet import Snippet
 
 
 @dataclass(frozen=True, slots=True)
 class FimRequest:
-    """Fill in the middle of a document at its cursor; ``snippets`` are in a stable order."""
+    """Fill in the middle of a document at its cursor; ``snippets`` are in a stable order.
+
+    ``branch`` is where to leave an earlier generation for the same request.
+    """
 
     snapshot: DocumentSnapshot
     options: GenerationOptions
     snippets: tuple[Snippet, ...] = ()
+    branch: Branch | None = None
 
 
 class Backend(Protocol):

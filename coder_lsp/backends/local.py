@@ -90,6 +90,7 @@ class LocalBackend:
             request.options,
             cancellation,
             prompt.healed.encode(),
+            begun=() if request.branch is None else request.branch.token_ids,
         )
 
     def prepare(

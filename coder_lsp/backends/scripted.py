@@ -5,7 +5,8 @@ A script is a JSON object, in UTF-8::
     {
       "answers": [
         {"prefix_ends_with": "def add(a, b):", "completion": "\n    return a + b",
-         "language": "python", "chunks": 4, "delay_ms": 20, "prefill_ms": 150}
+         "language": "python", "chunks": 4, "delay_ms": 20, "prefill_ms": 150,
+         "alternatives": ["\n    return b + a"]}
       ],
       "default": {"completion": ""}
     }
@@ -15,12 +16,14 @@ The first answer whose ``prefix_ends_with`` ends the text before the cursor, and
 left out and then says nothing. ``chunks`` is the number of characters in a chunk (all of the
 completion when left out), ``delay_ms`` is waited before each chunk and ``prefill_ms`` before the
 first one besides. A chunk counts as one token of ``max_new_tokens``; stop strings are not obeyed.
+``alternatives`` are what else is offered on explicit request, in their order, each with the same
+``chunks`` and ``delay_ms``.
 """
 
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,13 @@ from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.document import DocumentSnapshot
 from coder_lsp.errors import BackendError, SettingsError
-from coder_lsp.generation import FinishReason, GenerationChunk, GenerationUsage
+from coder_lsp.generation import (
+    Branch,
+    FinishReason,
+    GenerationChunk,
+    GenerationOptions,
+    GenerationUsage,
+)
 from coder_lsp.settings import SECTION
 
 
@@ -42,6 +51,7 @@ class ScriptedAnswer:
     chunks: int | None = None
     delay_ms: float = 0
     prefill_ms: float = 0
+    alternatives: tuple[str, ...] = ()
 
     def is_for(self, snapshot: DocumentSnapshot) -> bool:
         """Whether this is the answer at the snapshot's cursor."""
@@ -53,6 +63,15 @@ class ScriptedAnswer:
         """Return the completion in chunks."""
         size = self.chunks or max(len(self.completion), 1)
         return [self.completion[i : i + size] for i in range(0, len(self.completion), size)]
+
+    def branches(self) -> tuple[Branch, ...]:
+        """Return a branch for each alternative, the earlier the likelier."""
+        return tuple(Branch((i,), 0, -0.1 * i) for i in range(len(self.alternatives)))
+
+    def alternative(self, branch: Branch) -> "ScriptedAnswer":
+        """Return the answer that a branch leads to."""
+        (number,) = branch.token_ids
+        return replace(self, completion=self.alternatives[number], prefill_ms=0, alternatives=())
 
 
 _SILENCE = ScriptedAnswer(completion="")
@@ -103,7 +122,9 @@ class ScriptedBackend:
         """Yield the first answer that fits; waiting ends at once when cancelled."""
         self._num_requests += 1
         answer = next((a for a in self._answers if a.is_for(request.snapshot)), self._default)
-        return _play(answer, request.options.max_new_tokens, cancellation)
+        if request.branch is not None:
+            answer = answer.alternative(request.branch)
+        return _play(answer, request.options, cancellation)
 
     def prepare(
         self,
@@ -134,8 +155,10 @@ class ScriptedBackend:
 
 
 def _play(
-    answer: ScriptedAnswer, max_new_tokens: int, cancellation: CancellationToken
+    answer: ScriptedAnswer, options: GenerationOptions, cancellation: CancellationToken
 ) -> Iterator[GenerationChunk]:
+    max_new_tokens = options.max_new_tokens
+    branches = answer.branches()[: options.num_branches]
     interrupted = threading.Event()
     pieces = answer.pieces()
     num_generated = 0
@@ -146,7 +169,8 @@ def _play(
                 break
             num_generated += 1
             usage = GenerationUsage(num_generated_tokens=num_generated)
-            yield GenerationChunk(piece, usage=usage)
+            yield GenerationChunk(piece, usage=usage, branches=branches)
+            branches = ()
         reason: FinishReason = "length" if len(pieces) > max_new_tokens else "stop"
         if interrupted.is_set():
             reason = "cancelled"
@@ -181,7 +205,10 @@ def _answer(item: Any, where: str) -> ScriptedAnswer:
         value = item.get(name, 0)
         is_time = type(value) in {int, float} and value >= 0
         _expect(is_time, f"{where}: {name}", "a number of at least 0", value)
-    return ScriptedAnswer(**item)
+    alternatives = item.get("alternatives", [])
+    is_list = isinstance(alternatives, list) and all(isinstance(a, str) for a in alternatives)
+    _expect(is_list, f"{where}: alternatives", "a list of texts", alternatives)
+    return ScriptedAnswer(**{**item, "alternatives": tuple(alternatives)})
 
 
 def _expect(condition: bool, where: str, expected: str, found: Any) -> None:  # noqa: FBT001

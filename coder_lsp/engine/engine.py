@@ -11,6 +11,7 @@ from coder_lsp.engine.detokenizer import Detokenizer
 from coder_lsp.engine.drafter import Drafter, LookupMode
 from coder_lsp.engine.forced_text import ForcedText, Vocabulary
 from coder_lsp.engine.model_runner import ModelRunner
+from coder_lsp.engine.path import Path
 from coder_lsp.engine.prefill_pace import FIRST_CHUNK, PrefillPace
 from coder_lsp.engine.prefix_cache import PrefixCache, PrefixCacheStats
 from coder_lsp.engine.runtime import choose_num_threads
@@ -122,24 +123,34 @@ class Engine:
         options: GenerationOptions,
         cancellation: CancellationToken,
         forced: bytes = b"",
+        *,
+        begun: Sequence[int] = (),
     ) -> Iterator[GenerationChunk]:
         """Yield text after ``prompt_ids``, a chunk for each token.
 
         An empty chunk comes first, with the counts that are known before the prompt is computed.
 
         ``forced`` (UTF-8) is what the generated text must begin with; it is not part of the
-        chunks' text, but its tokens count as generated. ``sequence_id`` names the cached sequence,
-        one for each document, that the prompt goes on from and that will hold it. Cancelled, the
-        last chunk says so. Raises ``EngineError``.
+        chunks' text, but its tokens count as generated. ``begun`` are tokens to begin with, as if
+        they had been chosen. ``sequence_id`` names the cached sequence, one for each document, that
+        the prompt goes on from and that will hold it. Cancelled, the last chunk says so. Raises
+        ``EngineError``.
         """
-        token_ids = list(prompt_ids)
-        self._check_length(token_ids, options)
-        capacity = len(token_ids) + options.max_new_tokens
+        num_prompt_tokens = len(prompt_ids)
+        self._check_length(prompt_ids, options)
+        token_ids = [*prompt_ids, *begun]
+        capacity = num_prompt_tokens + options.max_new_tokens
         cache = self._prefix_cache.take(sequence_id, token_ids, capacity)
-        usage = GenerationUsage(len(token_ids), cache.offset)
-        tokens = self._tokens(cache, token_ids, options, forced, cancellation)
+        usage = GenerationUsage(num_prompt_tokens, min(cache.offset, num_prompt_tokens), len(begun))
+        forced_text = ForcedText(self._vocabulary, self._tokenizer, forced)
         detokenizer = Detokenizer(self._tokenizer, len(forced))
-        yield GenerationChunk("", usage=usage)
+        text = ""
+        for token_id in begun:
+            forced_text.advance(token_id)
+            text += detokenizer.add(token_id)
+        yield GenerationChunk(text, usage=usage)
+        left = replace(options, max_new_tokens=max(options.max_new_tokens - len(begun), 1))
+        tokens = self._tokens(cache, token_ids, left, forced_text, cancellation)
         yield from self._chunks(tokens, detokenizer, usage, options, cache)
 
     def num_to_compute(self, prompt_ids: Sequence[int]) -> int:
@@ -257,7 +268,7 @@ class Engine:
         cache: KVCache,
         token_ids: Sequence[int],
         options: GenerationOptions,
-        forced: bytes,
+        forced: ForcedText,
         cancellation: CancellationToken,
     ) -> Iterator[SampledToken]:
         logits = prefill(self._runner, cache, token_ids, self._pace, cancellation)
@@ -266,7 +277,7 @@ class Engine:
             cache,
             logits,
             Sampler(options, self._template_ids, self._manifest.num_generable_ids),
-            ForcedText(self._vocabulary, self._tokenizer, forced),
+            forced,
             self._drafter.begin(token_ids),
             options.max_new_tokens,
             cancellation,
@@ -282,6 +293,7 @@ class Engine:
     ) -> Iterator[GenerationChunk]:
         """Turn tokens into chunks, and end them at EOS, a stop string, the limit or a cancel."""
         stop = StopStrings(options.stop_strings)
+        path = Path(self._manifest.fim.eos)
         reason: FinishReason = "length"
         try:
             for token in tokens:
@@ -289,11 +301,13 @@ class Engine:
                 if token.token_id == self._manifest.fim.eos:
                     yield GenerationChunk(stop.flush(), (token.logprob,), "stop", usage)
                     return
+                branches = path.branches(token)
                 result = stop.add(detokenizer.add(token.token_id))
+                path.go(token.token_id, result.text)
+                reached: FinishReason | None = "stop" if result.is_stopped else None
+                yield GenerationChunk(result.text, (token.logprob,), reached, usage, branches)
                 if result.is_stopped:
-                    yield GenerationChunk(result.text, (token.logprob,), "stop", usage)
                     return
-                yield GenerationChunk(result.text, (token.logprob,), usage=usage)
         except Cancelled:
             reason = "cancelled"
             # Of the prompt, no more than was computed may count as computed.

@@ -22,10 +22,14 @@ _NUM_SORTED_FIRST = 64
 
 @dataclass(frozen=True, slots=True)
 class SampledToken:
-    """``logprob``: natural logarithm of the probability among all tokens that may be generated."""
+    """``logprob``: natural logarithm of the probability among all tokens that may be generated.
+
+    ``runners_up`` are the likeliest other tokens with theirs, as many as the options ask for.
+    """
 
     token_id: int
     logprob: float
+    runners_up: tuple[tuple[int, float], ...] = ()
 
 
 class Sampler:
@@ -58,7 +62,20 @@ class Sampler:
             logits.fill(-np.inf)
             logits[allowed_ids] = allowed
         token_id = int(logits.argmax()) if self.is_greedy else self._draw(logits)
-        return SampledToken(token_id, float(logits[token_id] - _log_sum_exp(logits)))
+        log_sum_exp = _log_sum_exp(logits)
+        logprob = float(logits[token_id] - log_sum_exp)
+        return SampledToken(token_id, logprob, self._runners_up(logits, token_id, log_sum_exp))
+
+    def _runners_up(
+        self, logits: Logits, chosen: int, log_sum_exp: float
+    ) -> tuple[tuple[int, float], ...]:
+        number = self._options.num_branches
+        if number == 0:
+            return ()
+        likeliest = np.argpartition(logits, -number - 1)[-number - 1 :]
+        likeliest = likeliest[np.argsort(-logits[likeliest])]
+        others = [int(i) for i in likeliest if i != chosen and np.isfinite(logits[i])]
+        return tuple((i, float(logits[i] - log_sum_exp)) for i in others[:number])
 
     def _draw(self, logits: Logits) -> int:
         weights = np.exp((logits - logits.max()) / np.float32(self._options.temperature))

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
+from coder_lsp.alternatives import Alternatives
 from coder_lsp.backends.base import Backend, FimRequest
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.completer import RunningCompletion
@@ -81,6 +82,17 @@ class EngineThread:
     def complete_ahead(self, running: RunningCompletion) -> Future[bool]:
         """Generate what nobody waits for yet; False when it gave way to what somebody does."""
         return self._submit_background(lambda: self._run(running), running.cancellation)
+
+    def find_alternatives(self, alternatives: Alternatives) -> Future[bool]:
+        """Generate what else to offer; False when it gave way before it was begun."""
+
+        def run() -> bool:
+            if self._backend is None or alternatives.cancellation.is_cancelled:
+                return False
+            alternatives.run(self._backend)
+            return True
+
+        return self._submit_background(run, alternatives.cancellation)
 
     def prepare(
         self,

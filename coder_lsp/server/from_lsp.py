@@ -5,10 +5,13 @@ the line, a line past the end means the end of the document, and a column inside
 its start. LSP asks for the first; editors that race with their own edits send the others.
 """
 
+import dataclasses
 from collections.abc import Sequence
 
 from lsprotocol import types
 
+from coder_lsp.document import DocumentSnapshot
+from coder_lsp.edit import num_common
 from coder_lsp.open_document import OpenDocument
 
 
@@ -18,6 +21,22 @@ def offset(document: OpenDocument, position: types.Position, encoding: str) -> i
         return len(document.text)
     line = document.line_text(position.line)
     return document.line_start(position.line) + column(line, position.character, encoding)
+
+
+def with_selected(
+    document: OpenDocument, selected: types.SelectedCompletionInfo, encoding: str
+) -> tuple[DocumentSnapshot, str]:
+    """Return the document as if what is selected in a popup were typed, the cursor behind it.
+
+    With it comes that part of the selected text which is not in the document yet.
+    """
+    start = offset(document, selected.range.start, encoding)
+    end = max(start, offset(document, selected.range.end, encoding))
+    before = document.snapshot(start)
+    text = f"{before.prefix}{selected.text}{document.text[end:]}"
+    typed = num_common(document.text[start:end], selected.text)
+    cursor = start + len(selected.text)
+    return dataclasses.replace(before, text=text, offset=cursor), selected.text[typed:]
 
 
 def column(line: str, character: int, encoding: str) -> int:

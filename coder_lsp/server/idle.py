@@ -69,7 +69,8 @@ class IdleWork:
             text=before.prefix + shown + before.suffix,
             offset=before.offset + len(shown),
         )
-        ahead = replace(request, snapshot=accepted)
+        options = replace(request.options, num_branches=0)
+        ahead = replace(request, snapshot=accepted, options=options)
         generation = self._generations.begin(ahead, self._engine.complete_ahead)
         running = generation.running
         generation.done.add_done_callback(lambda _: self._count_generated(running))

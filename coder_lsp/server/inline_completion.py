@@ -4,7 +4,7 @@ from lsprotocol import types
 
 from coder_lsp.server import to_lsp
 from coder_lsp.server.language_server import CoderServer
-from coder_lsp.server.offer import make_offer
+from coder_lsp.server.offer import make_offers
 
 
 async def inline_completion(
@@ -13,11 +13,12 @@ async def inline_completion(
     """Complete at the cursor."""
     ls.session.client_completes_inline = True
     kind = params.context.trigger_kind
-    offer = await make_offer(
+    offers = await make_offers(
         ls,
         params.text_document.uri,
         params.position,
         "inline",
         is_explicit=kind is types.InlineCompletionTriggerKind.Invoked,
+        selected=params.context.selected_completion_info,
     )
-    return to_lsp.inline_completion_list(offer)
+    return to_lsp.inline_completion_list(offers)

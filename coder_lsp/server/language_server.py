@@ -17,6 +17,7 @@ from coder_lsp.server.debounce import Debounce
 from coder_lsp.server.engine_thread import EngineThread
 from coder_lsp.server.generations import Generations
 from coder_lsp.server.idle import IdleWork
+from coder_lsp.server.other_offers import OtherOffers
 from coder_lsp.server.protocol import CoderProtocol, create_converter, log_error
 from coder_lsp.server.status import STATUS_METHOD, Status, StatusBoard
 from coder_lsp.server.switch import Switch
@@ -48,6 +49,7 @@ class CoderServer(LanguageServer):
         self.generations = Generations(self._generated)
         self.idle = IdleWork(session, self.engine, self.generations, self.status)
         self.usage = UsageRecorder(session.tally, self._warn)
+        self.other_offers = OtherOffers(self.engine)
         self.capabilities = ClientCapabilities()
         self.initial_problems: tuple[str, ...] = ()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -66,6 +68,7 @@ class CoderServer(LanguageServer):
     def quieten(self) -> None:
         """Answer what is under way with nothing, and stop all work."""
         self.idle.interrupt()
+        self.other_offers.interrupt()
         self.session.cancel_all()
         self.generations.cancel_all()
 

@@ -84,9 +84,7 @@ async def _answer(ls: CoderServer, begun: BegunCompletion, *, is_explicit: bool)
         answer = ls.session.find_answer(begun)
         if answer is None:
             answer = await _wait_for_answer(ls, begun, is_explicit=is_explicit)
-        if begun.request.options.num_branches and answer.text:
-            answer = await _with_others(ls, begun, answer, started)
-        return answer
+        return await _with_others(ls, begun, answer, started)
     except asyncio.CancelledError:
         ls.session.cancel_completion(begun)
         raise
@@ -107,6 +105,8 @@ async def _with_others(
 ) -> Answer:
     """Add the alternatives that there are within the time budget: the first shall not wait long."""
     completion = answer.completion
+    if not answer.text or begun.request.options.num_branches == 0:
+        return answer
     with ls.status.waiting(), _superseded(begun.cancellation) as superseded:
         others = await ls.other_offers.find(
             begun.request,

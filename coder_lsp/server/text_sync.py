@@ -30,6 +30,7 @@ def did_change(ls: CoderServer, params: types.DidChangeTextDocumentParams) -> No
 
     identifier = params.text_document
     ls.idle.interrupt()
+    ls.other_offers.interrupt()
     try:
         document = ls.session.edit_document(identifier.uri, identifier.version, edit)
     except DocumentError as exc:
@@ -42,6 +43,7 @@ def did_change(ls: CoderServer, params: types.DidChangeTextDocumentParams) -> No
 def did_close(ls: CoderServer, params: types.DidCloseTextDocumentParams) -> None:
     """Let go of a document, and of what the backend keeps for it."""
     ls.idle.interrupt()
+    ls.other_offers.interrupt()
     ls.session.close_document(params.text_document.uri)
     ls.generations.cancel(params.text_document.uri)
     ls.engine.forget(params.text_document.uri).add_done_callback(_log_failure)

@@ -1,5 +1,6 @@
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -49,6 +50,19 @@ SCRIPT = {
 )
 def test_the_first_answer_that_fits_is_given(tmp_path, text, language_id, expected):
     check_answer(read_script(tmp_path, SCRIPT), text, expected, language_id=language_id)
+
+
+def test_alternatives_are_told_as_branches_and_given_when_asked_for(tmp_path):
+    answer = {"prefix_ends_with": "x", "completion": "a", "alternatives": ["b", "c"]}
+    backend = read_script(tmp_path, {"answers": [answer]})
+    request = FimRequest(snapshot_of("x‸"), GenerationOptions(num_branches=2))
+    branches = [b for c in backend.stream(request, CancellationToken()) for b in c.branches]
+    found = [
+        "".join(c.text for c in backend.stream(replace(request, branch=b), CancellationToken()))
+        for b in sorted(branches, key=lambda branch: -branch.logprob)
+    ]
+
+    assert found == ["b", "c"]
 
 
 def test_without_a_default_nothing_is_said(tmp_path):
@@ -106,6 +120,7 @@ def test_calls_are_counted():
         ({"default": {"completion": "", "delay_ms": -1}}, "delay_ms: expected a number of at"),
         ({"default": {"completion": "", "prefill_ms": True}}, "prefill_ms: expected a number"),
         ({"default": {"completion": "", "chunks": 0}}, "chunks: expected a positive number"),
+        ({"default": {"completion": "", "alternatives": "b"}}, "alternatives: expected a list"),
         ({"default": {"completion": "", "language": 1}}, "language: expected a text"),
     ],
 )
