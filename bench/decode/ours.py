@@ -10,6 +10,7 @@ from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.prefill_pace import PrefillPace
 from coder_lsp.engine.runtime import choose_num_threads
 from coder_lsp.model_folder import ModelFolder
+from coder_lsp.settings import Providers
 
 _NUM_REAL_ROWS = 64
 """Rows of the cache that are computed; those of a long past are copies of them."""
@@ -19,10 +20,16 @@ _PACE_PASSES = 3
 class OurModel:
     """A model folder. How long loading took is ``load_seconds``."""
 
-    def __init__(self, folder: ModelFolder, num_threads: int, capacity: int) -> None:
+    def __init__(
+        self,
+        folder: ModelFolder,
+        num_threads: int,
+        capacity: int,
+        providers: Providers = "cpu",
+    ) -> None:
         started = time.perf_counter()
         self.manifest = folder.manifest
-        self._runner = ModelRunner(folder, choose_num_threads(num_threads))
+        self._runner = ModelRunner(folder, choose_num_threads(num_threads), providers, capacity)
         self.load_seconds = time.perf_counter() - started
         self.provider = self._runner.provider
         names = (folder.manifest.tokenizer, folder.manifest.graph)

@@ -103,23 +103,31 @@ def carry_out(plan: Plan, hub: Hub, on_progress: OnProgress) -> ModelFolder:
 
     Interrupted at any point, it leaves what a second call goes on from.
     """
-    _require_space(plan)
-    if plan.repository is not None:
-        _download(plan, plan.repository, hub, on_progress)
-    run_export(plan.checkpoint, plan.model_folder, _export_options(plan), on_progress)
+    if not _is_exported(plan):
+        _require_space(plan)
+        if plan.repository is not None:
+            _download(plan, plan.repository, hub, on_progress)
+        run_export(plan.checkpoint, plan.model_folder, _export_options(plan), on_progress)
     try:
         folder = ModelFolder.read(plan.model_folder)
         if plan.repository is not None:
-            Origin(plan.repository.id, plan.repository.commit).write(plan.model_folder)
             if not plan.request.keep_download:
                 _remove_download(plan.checkpoint)
+            # Last of all: until it is there, a second run tidies up.
+            Origin(plan.repository.id, plan.repository.commit).write(plan.model_folder)
     except (OSError, ModelFolderError) as exc:
         raise InstallError(f"{plan.model_folder} was exported but is not right: {exc}") from exc
     return folder
 
 
 def is_installed(plan: Plan) -> bool:
-    """Whether the plan's model folder is complete already: its manifest is written last."""
+    """Whether nothing is left to do."""
+    is_tidied = plan.repository is None or Origin.read(plan.model_folder) is not None
+    return _is_exported(plan) and is_tidied
+
+
+def _is_exported(plan: Plan) -> bool:
+    # The exporter moves a folder to its place when it is complete.
     return (plan.model_folder / MANIFEST_NAME).is_file()
 
 

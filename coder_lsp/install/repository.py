@@ -36,9 +36,9 @@ PINNED_COMMITS = MappingProxyType(
 )
 
 INSTRUCT_NOTE = (
-    "This is an instruct model: it was trained further to answer in a chat, which costs it some of "
-    "the habit of filling in the middle of a file. For completion take the base model of the same "
-    "name."
+    "This is an instruct model: it was trained further to answer in a chat, and users of other "
+    "programs tell of chat where a completion should be. For completion take the base model of the "
+    "same name."
 )
 
 

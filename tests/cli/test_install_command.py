@@ -115,6 +115,12 @@ def test_interrupted_and_run_again_it_goes_on_where_it_stopped(stand_in):
     assert 0 < start <= STALL_AT
     assert "The weights stay in" in result.stdout
     assert list(downloads_path().rglob("model.safetensors"))
+    (find_model(NAME) / "install.json").unlink()  # as if it had been killed before the end
+    tidied = install(stand_in, REPOSITORY, "--yes")
+    assert tidied.returncode == 0, tidied.stderr
+    assert len(stand_in.of_weights) == 2
+    assert not list(downloads_path().rglob("model.safetensors"))
+    assert "is installed already" in install(stand_in, REPOSITORY, "--yes").stdout
 
 
 def test_nobody_is_asked_where_nobody_can_answer(stand_in):

@@ -1,0 +1,1 @@
+"""What only a machine with an NVIDIA GPU can tell; none was at hand when this was written."""
