@@ -66,14 +66,29 @@ class ExportConfig:
                     f"A block size of {size} is not possible: ONNX Runtime's kernels want a power "
                     f"of two from {MIN_BLOCK_SIZE} to {MAX_BLOCK_SIZE}."
                 )
-        if self.target == "cuda" and self.precision == "fp32":
-            raise ConfigError(
-                "Graphs for CUDA compute in float16; choose --precision fp16, int8 or int4."
-            )
+        if self.target == "cuda":
+            self._require_for_cuda()
         if self.target == "cpu" and self.attention == "paged":
             raise ConfigError(
                 "ONNX Runtime has paged attention on CUDA only; choose --target cuda with it."
             )
+
+    def _require_for_cuda(self) -> None:
+        if self.precision == "fp32":
+            raise ConfigError(
+                "Graphs for CUDA compute in float16; choose --precision fp16, int8 or int4."
+            )
+        if self.bits is None:
+            return
+        for kernel, size, sizes in (
+            ("MatMulNBits", self.block_size, (16, 32, 64, 128)),
+            ("QMoE", self.expert_block_size, (32, 64, 128)),
+        ):
+            if size not in sizes:
+                raise ConfigError(
+                    f"{kernel} on CUDA has no blocks of {size}; choose one of "
+                    f"{', '.join(map(str, sizes))}."
+                )
 
     @property
     def bits(self) -> int | None:

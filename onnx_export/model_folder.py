@@ -104,10 +104,7 @@ def _manifest(
         "target": export.target,
         "graph": GRAPH_NAME,
         "tokenizer": TOKENIZER_NAME,
-        "cache": {
-            **model.cache_layout,
-            "dtype": FloatTypes.of(export).activations.numpy().name,
-        },
+        "cache": _cache(model, export),
         "fim": {
             "order": "psm",
             "bos": model.bos_token_id,
@@ -121,6 +118,14 @@ def _manifest(
         "context_length": export.resolve_context_length(model),
         "files": {name: asdict(files[name]) for name in sorted(files)},
     }
+
+
+def _cache(model: KnownConfig, export: ExportConfig) -> dict[str, int | str]:
+    layout = model.cache_layout
+    # A name of its own, so that no reader takes a cache in blocks for one in a piece.
+    kind = layout["kind"] if export.attention == "standard" else "latent_paged"
+    dtype = FloatTypes.of(export).activations.numpy().name
+    return {**layout, "kind": kind, "dtype": dtype}
 
 
 def _write_weights(folder: Path, graph: ExportGraph, on_progress: ReportProgress) -> FileEntry:

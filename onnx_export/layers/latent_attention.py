@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.graph_builder import MICROSOFT, GraphBuilder
 from onnx_export.layers.linear import linear
-from onnx_export.layers.positions import Positions, rotate
+from onnx_export.layers.positions import Positions, Rotation, rotate
 from onnx_export.layers.rms_norm import rms_norm
 from onnx_export.quantization import QuantizationPlan
 from onnx_export.rope import softmax_scale
@@ -42,28 +42,39 @@ def latent_attention(
 ) -> tuple[ir.Value, ir.Value]:
     """Return the output ``[N, hidden]`` and the cache ``[capacity, width]`` with N more rows."""
     with builder.scope("self_attn"):
-        weight_uk, weight_uv = _up_projections(builder, config)
-        query = _query(builder, config, plan, hidden, weight_uk, where)
-        row = _cache_row(builder, config, plan, hidden, where)
+        weight_uk, weight_uv = up_projections(builder, config)
+        query = absorbed_query(builder, config, plan, hidden, weight_uk, where.rotation)
+        row = cache_row(builder, config, plan, hidden, where.rotation)
         present = builder.op("ScatterND", [past, where.rows, row])
         zero = builder.integers(0)
         rows = builder.op("Slice", [present, zero, where.total_length, zero])
         mixed = _attend(builder, config, query, rows, where.mask)
-        heads = builder.op("MatMul", [mixed, weight_uv])
-        width = config.num_attention_heads * config.v_head_dim
-        joined = builder.op("Transpose", [heads], {"perm": [1, 0, 2]})
-        joined = builder.op("Reshape", [joined, builder.integers(-1, width)])
-        output = linear(builder, joined, "o_proj", width, config.hidden_size, plan.body)
+        output = project_output(builder, config, plan, mixed, weight_uv)
     return output, present
 
 
-def _query(
+def project_output(
+    builder: GraphBuilder,
+    config: DeepseekV2Config,
+    plan: QuantizationPlan,
+    mixed: ir.Value,
+    weight_uv: ir.Value,
+) -> ir.Value:
+    """Return ``[N, hidden]`` for the latents that the heads attended to, ``[heads, N, latent]``."""
+    heads = builder.op("MatMul", [mixed, weight_uv])
+    width = config.num_attention_heads * config.v_head_dim
+    joined = builder.op("Transpose", [heads], {"perm": [1, 0, 2]})
+    joined = builder.op("Reshape", [joined, builder.integers(-1, width)])
+    return linear(builder, joined, "o_proj", width, config.hidden_size, plan.body)
+
+
+def absorbed_query(
     builder: GraphBuilder,
     config: DeepseekV2Config,
     plan: QuantizationPlan,
     hidden: ir.Value,
     weight_uk: ir.Value,
-    where: Positions,
+    by: Rotation,
 ) -> ir.Value:
     """Return ``[heads, N, width]``: the absorbed part and the rotated part."""
     heads, nope, rope = (
@@ -78,17 +89,17 @@ def _query(
     )
     by_head = builder.op("Transpose", [q_nope], {"perm": [1, 0, 2]})
     absorbed = builder.op("MatMul", [by_head, weight_uk])
-    rotated = rotate(builder, q_pe, heads, rope, where)
+    rotated = rotate(builder, q_pe, heads, rope, by)
     rotated = builder.op("Transpose", [rotated], {"perm": [1, 0, 2]})
     return builder.op("Concat", [absorbed, rotated], {"axis": -1})
 
 
-def _cache_row(
+def cache_row(
     builder: GraphBuilder,
     config: DeepseekV2Config,
     plan: QuantizationPlan,
     hidden: ir.Value,
-    where: Positions,
+    by: Rotation,
 ) -> ir.Value:
     """Return ``[N, width]``: the normed latent and the rotated key. The key is not normed."""
     latent, rope = config.kv_lora_rank, config.qk_rope_head_dim
@@ -104,7 +115,7 @@ def _cache_row(
         "Split", [compressed, builder.integers(latent, rope)], 2, {"axis": -1}
     )
     normed = rms_norm(builder, kv, "kv_a_layernorm", latent, _LATENT_NORM_EPSILON)
-    rotated = rotate(builder, k_pe, 1, rope, where)
+    rotated = rotate(builder, k_pe, 1, rope, by)
     rotated = builder.op("Reshape", [rotated, builder.integers(-1, rope)])
     return builder.op("Concat", [normed, rotated], {"axis": -1})
 
@@ -129,7 +140,7 @@ def _attend(
     return builder.op("Slice", [mixed, start, end, axis])
 
 
-def _up_projections(builder: GraphBuilder, config: DeepseekV2Config) -> tuple[ir.Value, ir.Value]:
+def up_projections(builder: GraphBuilder, config: DeepseekV2Config) -> tuple[ir.Value, ir.Value]:
     """Return W_UK ``[heads, nope, latent]`` and W_UV ``[heads, latent, v]``.
 
     They are not quantized: batched over heads they are as fast as quantized ones split by head, and

@@ -14,15 +14,22 @@ _MASKED = np.float32(-1e30)
 
 
 @dataclass(frozen=True, slots=True)
-class Positions:
-    """``cos`` and ``sin`` are ``[1, N, rope / 2]``, ``mask`` ``[N, total]``, ``rows`` ``[N, 1]``.
-
-    ``rows`` says where in the cache each token's row belongs; ``total_length`` ``[1]`` is the
-    number of rows that are valid afterwards.
-    """
+class Rotation:
+    """Of each token's position; both are float32 ``[1, N, rope / 2]``."""
 
     cos: ir.Value
     sin: ir.Value
+
+
+@dataclass(frozen=True, slots=True)
+class Positions:
+    """``mask`` is ``[N, total]``, ``rows`` ``[N, 1]``, ``total_length`` ``[1]``.
+
+    ``rows`` says where in the cache each token's row belongs; ``total_length`` is the number of
+    rows that are valid afterwards.
+    """
+
+    rotation: Rotation
     mask: ir.Value
     rows: ir.Value
     total_length: ir.Value
@@ -31,19 +38,16 @@ class Positions:
 def positions(
     builder: GraphBuilder, config: DeepseekV2Config, position_ids: ir.Value, total_length: ir.Value
 ) -> Positions:
-    """Return the rotation and the causal mask for ``position_ids`` ``[N]``.
-
-    Angles are computed from the positions instead of looked up, so that the graph knows no limit.
-    """
+    """Return the rotation and the causal mask for ``position_ids`` ``[N]``."""
     with builder.scope("positions"):
         rows = builder.op("Unsqueeze", [position_ids, builder.integers(1)])
-        cos, sin = _rotation(builder, config, rows)
+        turned = rotation(builder, config, rows)
         mask = _causal_mask(builder, rows, total_length)
-    return Positions(cos, sin, mask, rows, total_length)
+    return Positions(turned, mask, rows, total_length)
 
 
 def rotate(
-    builder: GraphBuilder, x: ir.Value, num_heads: int, head_dim: int, where: Positions
+    builder: GraphBuilder, x: ir.Value, num_heads: int, head_dim: int, by: Rotation
 ) -> ir.Value:
     """Rotate ``x`` ``[N, heads, head_dim]`` by its positions; pairs are neighbours, 2i and 2i + 1.
 
@@ -55,16 +59,18 @@ def rotate(
     )
     rotated = builder.op(
         "RotaryEmbedding",
-        [batch, where.cos, where.sin],
+        [batch, by.cos, by.sin],
         {"interleaved": 1, "num_heads": num_heads},
     )
     apart = builder.op("Reshape", [rotated, builder.integers(-1, num_heads, head_dim)])
     return builder.from_float32(apart)
 
 
-def _rotation(
-    builder: GraphBuilder, config: DeepseekV2Config, rows: ir.Value
-) -> tuple[ir.Value, ir.Value]:
+def rotation(builder: GraphBuilder, config: DeepseekV2Config, rows: ir.Value) -> Rotation:
+    """Return the rotation for positions ``rows`` ``[N, 1]``.
+
+    Angles are computed from the positions instead of looked up, so that the graph knows no limit.
+    """
     frequencies = builder.named_constant("rotary_emb.inv_freq", inverse_frequencies(config))
     steps = builder.op("Cast", [rows], {"to": int(ir.DataType.FLOAT)})
     angles = builder.op("Mul", [steps, frequencies])
@@ -72,9 +78,9 @@ def _rotation(
     cos, sin = builder.op("Cos", [batch]), builder.op("Sin", [batch])
     factor = attention_factor(config)
     if factor == 1.0:
-        return cos, sin
+        return Rotation(cos, sin)
     scale = builder.constant(np.array(factor, np.float32))
-    return builder.op("Mul", [cos, scale]), builder.op("Mul", [sin, scale])
+    return Rotation(builder.op("Mul", [cos, scale]), builder.op("Mul", [sin, scale]))
 
 
 def _causal_mask(builder: GraphBuilder, rows: ir.Value, total_length: ir.Value) -> ir.Value:

@@ -7,37 +7,53 @@ One run takes N new tokens of one sequence::
 
 ``position_ids`` are rows of the cache; ``total_length`` is the last of them plus one; logits are
 those of the last ``num_logits`` tokens. The caller binds the same buffer as ``past.{i}`` and
-``present.{i}``: ScatterND then writes in place.
+``present.{i}``: ScatterND then writes in place. With paged attention, a variant for GPUs, the cache
+is in blocks and ``Pages`` says which are whose.
 """
+
+import functools
 
 import onnx_ir as ir
 
+from onnx_export.config import Attention
 from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.graph_builder import ExportGraph, GraphBuilder
 from onnx_export.layers.decoder import RunInputs, decoder
 from onnx_export.layers.latent_attention import latent_attention
 from onnx_export.layers.mlp import gated_mlp
 from onnx_export.layers.moe import mixture_of_experts
+from onnx_export.layers.paged_attention import Pages, paged_latent_attention
 from onnx_export.layers.positions import positions
 from onnx_export.quantization import QuantizationPlan
 from onnx_export.weights import Weights
 
 
 def build_deepseek_v2(
-    config: DeepseekV2Config, plan: QuantizationPlan, weights: Weights, exporter_version: str
+    config: DeepseekV2Config,
+    plan: QuantizationPlan,
+    weights: Weights,
+    exporter_version: str,
+    attention_kind: Attention = "standard",
 ) -> ExportGraph:
     """Return the graph; weights are read when it is saved. Raises ``CheckpointError``."""
     builder = GraphBuilder(weights, plan.float_types)
     run = RunInputs.add_to(builder)
-    cache_shape = ("capacity", config.cache_width)
+    cache_shape: tuple[int | str, ...]
+    with builder.scope("model"):
+        if attention_kind == "standard":
+            where = positions(builder, config, run.position_ids, run.total_length)
+            cache_shape = ("capacity", config.cache_width)
+            attend = functools.partial(latent_attention, where=where)
+        else:
+            pages = Pages.add_to(builder, config, run.position_ids)
+            cache_shape = ("num_blocks", "block_size", 1, config.cache_width)
+            attend = functools.partial(paged_latent_attention, pages=pages)
     layers = range(config.num_hidden_layers)
     past = [builder.input(f"past.{i}", builder.activations, cache_shape) for i in layers]
     present = []
-    with builder.scope("model"):
-        where = positions(builder, config, run.position_ids, run.total_length)
 
     def attention(hidden: ir.Value, layer: int) -> ir.Value:
-        attended, cache = latent_attention(builder, config, plan, hidden, past[layer], where)
+        attended, cache = attend(builder, config, plan, hidden, past[layer])
         present.append(cache)
         return attended
 
