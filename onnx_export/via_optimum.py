@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from onnx_export.checkpoint import Checkpoint
+from onnx_export.config import CONFIG_NAME
 from onnx_export.errors import ReferenceMissing
 from onnx_export.model_folder import require_free
+from onnx_export.model_types import read_model_config
 
 _TASK = "text-generation-with-past"
 
@@ -15,8 +16,8 @@ def export_via_optimum(hf_dir: Path, out_dir: Path) -> None:
     The same as ``optimum-cli export onnx --model HF_DIR OUT_DIR`` does with the plug-in installed.
     """
     require_free(out_dir)
-    with Checkpoint(hf_dir):
-        pass  # optimum would take a folder that is not there for a name on the hub
+    # optimum would take a folder that is not there for a name on the hub.
+    read_model_config(hf_dir / CONFIG_NAME)
     try:
         from optimum.exporters.onnx import main_export  # noqa: PLC0415 (it brings torch along)
 

@@ -46,7 +46,7 @@ def test_mistakes_on_the_command_line_are_explained(tiny_hf, tmp_path):
     via = ["--via", "optimum"]
     check_command([tiny_hf, out_dir, *via, "--precision", "int4"], 2, "writes fp32 only")
     check_command([out_dir, "--random-weights", config, *via], 2, "needs HF_DIR")
-    check_command([tmp_path / "none", out_dir, *via], 1, "There is no folder")
+    check_command([tmp_path / "none", out_dir, *via], 1, "config.json is missing")
 
     assert list(tmp_path.iterdir()) == []
 
