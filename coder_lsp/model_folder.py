@@ -149,8 +149,12 @@ class ModelFolder:
 
     def verify_files(self) -> None:
         """Check every file against the manifest's size and sha256. Raises ``ModelFolderError``."""
-        for name, entry in self.manifest.files.items():
-            _verify_file(self.path / name, entry)
+        for name in self.manifest.files:
+            self.verify_file(name)
+
+    def verify_file(self, name: str) -> None:
+        """Check one file, named as in the manifest. Raises ``ModelFolderError``."""
+        _verify_file(self.path / name, self.manifest.files[name])
 
 
 def _verify_file(path: Path, entry: FileEntry) -> None:

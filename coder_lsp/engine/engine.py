@@ -16,8 +16,10 @@ from coder_lsp.engine.prefill_pace import FIRST_CHUNK, PrefillPace
 from coder_lsp.engine.prefix_cache import PrefixCache, PrefixCacheStats
 from coder_lsp.engine.runtime import choose_num_threads
 from coder_lsp.engine.sampler import Sampler
+from coder_lsp.engine.sequence_folder import verified_path
 from coder_lsp.engine.sequence_store import DiskCacheOptions, SequenceStore, SequenceStoreStats
 from coder_lsp.engine.stop import StopStrings
+from coder_lsp.engine.verified_files import verify_changed_files
 from coder_lsp.errors import Cancelled, EngineError
 from coder_lsp.generation import (
     FinishReason,
@@ -72,7 +74,7 @@ class Engine:
 
     def __init__(self, folder: ModelFolder, options: EngineOptions) -> None:
         """Check the files and load them. Raises ``ModelFolderError`` and ``EngineError``."""
-        folder.verify_files()
+        verify_changed_files(folder, verified_path())
         self._manifest = folder.manifest
         self._tokenizer = Tokenizer(folder.tokenizer_path)
         self._runner = ModelRunner(

@@ -49,6 +49,11 @@ def tensorrt_path() -> Path:
     return _cache_path() / "tensorrt"
 
 
+def verified_path() -> Path:
+    """Return the folder that remembers which models' files were right; it need not exist."""
+    return _cache_path() / "verified"
+
+
 def _cache_path() -> Path:
     override = os.environ.get(ENVIRONMENT_VARIABLE)
     if override:
