@@ -25,7 +25,9 @@ class VSCodeDriver:
     """A window of its own in the one code-server; offers are ghost text."""
 
     name: ClassVar[str] = "VS Code"
-    unsupported: ClassVar[Mapping[str, str]] = {}
+    unsupported: ClassVar[Mapping[str, str]] = {
+        "accept_line": "VS Code takes the line's end along; test_accepting_a_line has it so"
+    }
 
     def __init__(
         self, served: "ServedCode", project: Project, path: Path, settings: Mapping[str, Any]
