@@ -10,7 +10,7 @@ REFERENCE := .venv-reference
 OPTIMUM := .venv-optimum
 RUN := $(VENV)/$(BIN)/python
 
-.PHONY: demo test test-editors smoke-editors editors vsix lint reference optimum bench train-smoke clean
+.PHONY: demo test test-editors smoke-editors pictures editors vsix lint reference optimum bench train-smoke clean
 
 demo: $(VENV)/.complete
 	$(RUN) -m coder_lsp demo
@@ -25,6 +25,10 @@ test-editors: editors
 # One test of each; PYTEST_ARGS=--last-failed tries only those again that failed.
 smoke-editors: editors
 	$(RUN) -m pytest -m "editors and smoke" $(PYTEST_ARGS) tests/editors
+
+# The pictures of the documentation, made by the tests.
+pictures: editors
+	CODER_LSP_CAPTURES=editors/images $(RUN) -m pytest -m "editors and picture" tests/editors
 
 editors: $(VENV)/.editors-complete
 	$(RUN) -m tests.editors.install

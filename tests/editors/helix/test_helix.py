@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.editors.helix.helix_driver import HelixDriver
+from tests.editors.support.capture import save_capture
 from tests.editors.support.scenarios import (
     answers_while_typing,
     check_embedded_model,
@@ -69,5 +70,23 @@ def test_completions_are_turned_off_and_on_by_the_server_s_commands(project):
         editor.place_cursor(0, 3)
         editor.trigger()
         editor.see('nt("hello")')
+    finally:
+        editor.close()
+
+
+@pytest.mark.picture
+def test_the_popup_is_pictured(project):
+    code = 'def mean(numbers):\n    """Return the arithmetic mean."""\n    \n\nmean([1, 2, 3])\n'
+    rest = "\n    return total / len(numbers)"
+    project.write_script(list(answers_while_typing("    total = sum(numbers)", 6, rest)))
+    editor = HelixDriver(project, project.write("mean.py", code), project.scripted)
+    try:
+        editor.terminal.resize(84, 16)
+        editor.place_cursor(2, 4)
+        editor.type_text("tot")
+        editor.see("total = sum(numbers)")
+        editor.terminal.press("Tab")
+        editor.terminal.wait_for("coder-lsp", "return total")
+        save_capture(editor.terminal, "helix", "Helix")
     finally:
         editor.close()

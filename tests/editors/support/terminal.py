@@ -49,6 +49,10 @@ class Terminal:
             # A semicolon at the end would end the command for tmux.
             self._run("send-keys", "-l", "--", "\\;" if character == ";" else character)
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size, for a picture."""
+        self._run("resize-window", "-x", str(columns), "-y", str(rows))
+
     def screen(self) -> str:
         """Return the screen's text, line by line, without colours."""
         return self._run("capture-pane", "-p")
@@ -56,6 +60,10 @@ class Terminal:
     def screen_with_colours(self) -> str:
         """Return the screen as text with ANSI's escape sequences."""
         return self._run("capture-pane", "-e", "-p")
+
+    def picture(self) -> str:
+        """Return the screen with ANSI's escape sequences and all blanks at the ends of lines."""
+        return self._run("capture-pane", "-e", "-p", "-N")
 
     def cursor(self) -> tuple[int, int]:
         """Return row and column of the cursor, from 0; a wide character takes two columns."""
