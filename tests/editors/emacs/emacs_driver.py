@@ -1,6 +1,8 @@
 """Emacs in a terminal, with coder-lsp installed and configured by the guide's own commands."""
 
-from collections.abc import Mapping
+import subprocess
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +19,8 @@ from tests.editors.support.waiting import wait_until
 _QUIET = """\
 (setq inhibit-startup-screen t make-backup-files nil create-lockfiles nil eglot-autoreconnect nil)
 """
+_NUM_KEYS = 10
+_STILL_SECONDS = 0.1
 
 
 class EmacsDriver:
@@ -29,11 +33,15 @@ class EmacsDriver:
         if settings is not None:
             provide_emacs(project)
             write_init(project, settings)
-            for section in self.sections:
-                guide.follow(section, guide.CLONE, project.environment)
+            self.configure(project)
         command = ["emacs", "-nw", str(path)]
         self.terminal = Terminal(command, project.folder, project.environment)
         self.wait_until_ready()
+
+    def configure(self, project: Project) -> None:
+        """Do what the guide says."""
+        for section in self.sections:
+            guide.follow(section, guide.CLONE, project.environment)
 
     def wait_until_ready(self) -> None:
         """Wait until the mode line tells that the server is ready."""
@@ -104,12 +112,19 @@ class EmacsDriver:
         self.terminal.press("Enter")
 
     def behind_cursor(self) -> str:
-        """Return what stands behind the cursor on its line of the screen."""
-        _, column = self.terminal.cursor()
-        line = self.terminal.cursor_line()
+        """Return what stands behind the cursor on its line of the screen, once that is still."""
+        before, now = None, self._view()
+        while now != before:
+            time.sleep(_STILL_SECONDS)
+            before, now = now, self._view()
+        (row, column), screen = now
+        line = screen.split("\n")[row]
         return line[len(set_cell_size(line, column)) :]
 
-    def _wait_behind_cursor(self, is_right: Any, expected: str) -> None:
+    def _view(self) -> tuple[tuple[int, int], str]:
+        return self.terminal.cursor(), self.terminal.screen()
+
+    def _wait_behind_cursor(self, is_right: Callable[[str], bool], expected: str) -> None:
         wait_until(
             lambda: is_right(self.behind_cursor()),
             f"{expected} behind the cursor",
@@ -138,18 +153,43 @@ class EglotDriver(EmacsDriver):
 
 
 class EglotBesidePylspDriver(EglotDriver):
-    """The tests provide ``pylsp`` and ``rass``, where the guide would install them."""
+    """Offers are previews of completion at point. The tests provide pylsp and rass."""
 
-    name: ClassVar[str] = "Emacs with eglot beside pylsp"
+    name: ClassVar[str] = "Emacs with eglot, beside pylsp"
+    client: ClassVar[str] = "eglot-beside-pylsp"
     sections: ClassVar[tuple[str, ...]] = ("Emacs",)
-    section_beside: ClassVar[str] = "Emacs with eglot, beside another server"
+
+    def configure(self, project: Project) -> None:
+        super().configure(project)
+        *_, init = guide.commands_of("Emacs with eglot, beside another server")
+        command = ["sh", "-eux", "-c", init]
+        subprocess.run(command, env=project.environment, capture_output=True, check=True)
+
+    def see(self, rest: str) -> None:
+        """Wait as a user does: Emacs asks at a key, and rass leaves out who is slow to start."""
+        for _ in range(_NUM_KEYS):
+            if self._has_come(rest):
+                return
+            last = self.terminal.cursor_line()[self.terminal.cursor()[1] - 1]
+            self.terminal.press("BSpace")
+            self.type_text(last)
+        super().see(rest)
+
+    def _has_come(self, rest: str) -> bool:
+        try:
+            wait_until(lambda: self.behind_cursor().startswith(rest), rest, patience_seconds=5)
+        except AssertionError:
+            return False
+        return True
 
 
 def provide_emacs(project: Project) -> None:
     """Put Emacs on the project's PATH; lsp-mode is known to it, Debian's in place of MELPA's."""
     folder = project.home / ".local" / "bin"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "emacs").symlink_to(programs.installed("emacs"))
+    link = folder / "emacs"
+    if not link.exists():
+        link.symlink_to(programs.installed("emacs"))
 
 
 def write_init(project: Project, settings: Mapping[str, Any]) -> None:

@@ -22,6 +22,8 @@ def test_with_lsp_mode_both_servers_answer(project):
         editor.terminal.press("C-e", "C-n")
         editor.type_text("import os; os.pathse")
         editor.command("completion-at-point")
+        editor.terminal.wait_for("pathsep (Module)")
+        editor.terminal.press("M-Down", "M-Enter")
         editor.terminal.wait_for("os.pathsep")
         editor.save()
         project.wait_for_file("example.py", 'print("hello")\nimport os; os.pathsep\n')
