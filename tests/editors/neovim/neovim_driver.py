@@ -20,13 +20,16 @@ _READY = "coder-lsp: ready"
 
 _INIT = """\
 vim.opt.runtimepath:prepend(%(plugin)s)
-vim.o.termguicolors = true
-vim.o.statusline = '%%f %%= %%{%%v:lua.require("coder_lsp").statusline()%%}'
-vim.api.nvim_set_hl(0, 'ComplHint', { fg = '#%(colour)s' })
 vim.g.coder_lsp = vim.json.decode(%(options)s)
 vim.lsp.enable('coder_lsp')
 %(more)s
 """
+
+# What the tests look for on the screen: the status, and ghost text by a colour that is its own.
+_LOOK = (
+    "set termguicolors statusline=%f\\ %=\\ %{%v:lua.require'coder_lsp'.statusline()%}"
+    f" | highlight ComplHint guifg=#{bytes(_GHOST_COLOUR).hex()}"
+)
 
 
 class NeovimDriver:
@@ -39,12 +42,13 @@ class NeovimDriver:
         self,
         project: Project,
         path: Path,
-        settings: Mapping[str, Any],
+        settings: Mapping[str, Any] | None,
         options: Mapping[str, Any] | None = None,
         more: str = "",
     ) -> None:
-        write_init(project, {"settings": settings, **(options or {})}, more)
-        command = [str(programs.installed("neovim")), "-n", str(path)]
+        if settings is not None:
+            write_init(project, {"settings": settings, **(options or {})}, more)
+        command = [str(programs.installed("neovim")), "-n", "-c", _LOOK, str(path)]
         self.terminal = Terminal(command, project.folder, project.environment)
         self.terminal.wait_for(_READY)
 
@@ -141,7 +145,6 @@ def write_init(project: Project, options: Mapping[str, Any], more: str = "") -> 
     folder.mkdir(parents=True)
     init = _INIT % {
         "plugin": _lua_text(str(PLUGIN)),
-        "colour": "".join(f"{part:02x}" for part in _GHOST_COLOUR),
         "options": _lua_text(json.dumps(options)),
         "more": more,
     }

@@ -19,7 +19,7 @@ vim.api.nvim_create_autocmd('LspAttach', { callback = function(event)
   end
 end })
 function _G.num_servers() return #vim.lsp.get_clients() .. ' servers' end
-vim.o.statusline = '%{v:lua.num_servers()}, ' .. vim.o.statusline
+vim.o.winbar = '%{v:lua.num_servers()}'
 """
 
 

@@ -34,6 +34,18 @@ function M.draw(bufnr, row, column, text, hint)
   })
 end
 
+--- Writes a note behind the cursor's line, until the cursor moves. A message would do, were it not
+--- that Neovim writes the mode over it in Insert mode.
+---@param bufnr integer
+---@param note string
+function M.note(bufnr, note)
+  local row = vim.api.nvim_win_get_cursor(0)[1] - 1
+  vim.api.nvim_buf_set_extmark(bufnr, namespace, row, 0, {
+    virt_text = { { note, 'ComplHintMore' } },
+    virt_text_pos = 'eol',
+  })
+end
+
 ---@private
 function M._blanks_to_cover(behind, line)
   local first = vim.fn.virtcol('.') - 1

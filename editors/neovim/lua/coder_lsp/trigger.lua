@@ -1,6 +1,7 @@
 --- Asks for completions explicitly. Neovim itself only ever asks as if for typing, and the server
 --- then answers with one; asked explicitly it takes more time and gives alternatives.
 local completor = require('coder_lsp.completor')
+local ghost_text = require('coder_lsp.ghost_text')
 local server = require('coder_lsp.server')
 
 local M = {}
@@ -25,10 +26,10 @@ function M.trigger()
       return
     end
     local items = answer and (answer.items or answer) or {}
-    if #items == 0 then
-      server.tell('there is no completion here.')
-    end
     completor.offer(bufnr, client.id, items)
+    if #items == 0 then
+      ghost_text.note(bufnr, ' no completion here')
+    end
   end, bufnr)
 end
 
