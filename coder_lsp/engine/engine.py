@@ -10,6 +10,7 @@ from coder_lsp.engine.decode import decode, prefill
 from coder_lsp.engine.detokenizer import Detokenizer
 from coder_lsp.engine.drafter import Drafter, LookupMode
 from coder_lsp.engine.forced_text import ForcedText, Vocabulary
+from coder_lsp.engine.memory import cache_bytes_of_a_document
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.path import Path
 from coder_lsp.engine.prefill_pace import FIRST_CHUNK, PrefillPace
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 class EngineOptions:
     """``num_threads`` 0 chooses by the machine; ``cache_bytes`` is the budget of all KV caches.
 
+    Whatever the budget, one document's caches are kept: a model whose tokens take much would
+    otherwise drop the sequence in use for the one that is to renew it.
     ``providers``: where the graph may run. ``context_tokens``: the longest sequence that memory is
     planned for. ``lookup``: whether greedy decoding goes ahead with what followed the same tokens
     before. ``disk_cache``: where sequences are kept beyond the process; None: nowhere.
@@ -83,9 +86,7 @@ class Engine:
             options.providers,
             options.context_tokens,
         )
-        left = self._runner.choice.cache_bytes
-        cache_bytes = options.cache_bytes if left is None else min(options.cache_bytes, left)
-        self._prefix_cache = PrefixCache(self._runner.create_cache, cache_bytes)
+        self._prefix_cache = PrefixCache(self._runner.create_cache, self._cache_bytes(options))
         self._store = self._create_store(options.disk_cache)
         self._pace = PrefillPace(folder.manifest.cache.num_layers)
         fim = folder.manifest.fim
@@ -258,6 +259,11 @@ class Engine:
     def disk_stats(self) -> SequenceStoreStats:
         """Return what was taken from disk, and what lies there."""
         return SequenceStoreStats() if self._store is None else self._store.stats()
+
+    def _cache_bytes(self, options: EngineOptions) -> int:
+        least = cache_bytes_of_a_document(self._manifest, options.context_tokens)
+        left = self._runner.choice.cache_bytes
+        return max(options.cache_bytes if left is None else min(options.cache_bytes, left), least)
 
     def _create_store(self, options: DiskCacheOptions | None) -> SequenceStore | None:
         if options is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from coder_lsp.engine.kv_cache import bytes_for
 
 if TYPE_CHECKING:
-    from coder_lsp.model_folder import ModelFolder
+    from coder_lsp.model_folder import Manifest, ModelFolder
 
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _ACTIVATION_BYTES = 4
@@ -48,10 +48,7 @@ class MemoryNeeds:
 
 
 def plan_memory(folder: ModelFolder, context_tokens: int) -> MemoryNeeds:
-    """Return what a model will take: its files, KV caches, and room to compute in.
-
-    The caches are those of one document: its sequence, and the standby that renews it.
-    """
+    """Return what a model will take: its files, one document's KV caches, and room to compute."""
     manifest = folder.manifest
     tokens = min(context_tokens, manifest.context_length)
     architecture = manifest.architecture
@@ -59,9 +56,15 @@ def plan_memory(folder: ModelFolder, context_tokens: int) -> MemoryNeeds:
     logits = architecture.vocab_size * _ACTIVATION_BYTES
     return MemoryNeeds(
         weights=folder.size,
-        cache=_NUM_SEQUENCES * bytes_for(manifest.cache, tokens),
+        cache=cache_bytes_of_a_document(manifest, context_tokens),
         workspace=_FIXED_BYTES[manifest.target] + _NUM_SCORE_BUFFERS * scores + logits,
     )
+
+
+def cache_bytes_of_a_document(manifest: Manifest, context_tokens: int) -> int:
+    """Return the bytes of a document's KV caches: its sequence, and the standby that renews it."""
+    tokens = min(context_tokens, manifest.context_length)
+    return _NUM_SEQUENCES * bytes_for(manifest.cache, tokens)
 
 
 def available_memory() -> int:

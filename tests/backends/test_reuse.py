@@ -12,12 +12,12 @@ from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.document import DocumentSnapshot
 from coder_lsp.engine.engine import Engine, EngineOptions
-from coder_lsp.engine.kv_cache import bytes_for
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.model_folder import ModelFolder
 
 NEAR_TIE = 1e-3
 NUM_TOKENS = 6
+CONTEXT_TOKENS = 200  # room for two sequences is all the memory there is
 START = "import os\n\n\ndef f(a):\n    return a\n\n\ndef g(b):\n    return f(b)\n" * 3
 
 
@@ -36,7 +36,7 @@ class Typist:
 
     def __init__(self, engine, fresh):
         self.engine, self.fresh = engine, fresh
-        self.backend = LocalBackend(engine, context_tokens=200, prefill_seconds=60)
+        self.backend = LocalBackend(engine, CONTEXT_TOKENS, prefill_seconds=60)
         self.documents = {"file:///a.py": (START, 40), "file:///b.py": ("", 0)}
         self.uri = "file:///a.py"
 
@@ -106,8 +106,7 @@ def cancelled_after(number):
 @pytest.fixture(scope="module")
 def engines(any_tiny_folder):
     folder = ModelFolder.read(any_tiny_folder)
-    two_sequences = 2 * bytes_for(folder.manifest.cache, 1)
-    options = EngineOptions(num_threads=1, cache_bytes=two_sequences)
+    options = EngineOptions(num_threads=1, cache_bytes=0, context_tokens=CONTEXT_TOKENS)
     return RecordingEngine(folder, options), Engine(folder, EngineOptions(1, lookup="off"))
 
 
