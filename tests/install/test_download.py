@@ -10,7 +10,7 @@ from coder_lsp.install.download import (
 )
 from coder_lsp.install.hub import ConnectionBroken
 from tests.install.conftest import REPOSITORY
-from tests.support.stand_in_hub import COMMIT, LATER_COMMIT
+from tests.support.stand_in_hub import COMMIT, LATER_COMMIT, spoiled
 
 BROKEN = 50 * 1024
 
@@ -143,7 +143,7 @@ def test_files_of_another_commit_are_fetched_anew(
     hub, fetch, stand_in, repository, folder, checkpoint
 ):
     fetch()
-    stand_in.files["config.json"] = stand_in.files["config.json"] + b"\n"
+    stand_in.files["config.json"] = spoiled(stand_in.files["config.json"])  # of the same size
     stand_in.commits.append(LATER_COMMIT)
     stand_in.asked.clear()
     download(hub, hub.describe(REPOSITORY, LATER_COMMIT), LATER_COMMIT, folder, lambda _: None)
