@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from rich.ansi import AnsiDecoder
 from rich.text import Text
 
 from tests.editors.install import programs
@@ -130,7 +131,8 @@ class NeovimDriver:
 
     def ghost_lines(self) -> list[str]:
         """Return what is on the screen in the colour of ghost text, line by line."""
-        lines = map(Text.from_ansi, self.terminal.screen_with_colours().split("\n"))
+        # One decoder for all lines: a colour that goes on in the next line is not said again.
+        lines = AnsiDecoder().decode(self.terminal.screen_with_colours())
         return [ghost for line in lines if (ghost := _in_ghost_colour(line))]
 
     def _to_normal_mode(self) -> None:
