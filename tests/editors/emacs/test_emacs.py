@@ -47,18 +47,21 @@ def test_the_guide_leads_from_nothing_to_a_completion(driver, guided_project):
     check_guide(driver, section, guided_project)
 
 
+@pytest.mark.picture
 @both_clients
 def test_ghost_text_is_pictured(driver, project):
-    body = "\n    swapped = a, b = b, a % b\n    return a"
+    body = "\n        a, b = b, a % b"
     project.write_script(list(answers_while_typing("    while b:", 9, body)))
     path = project.write(
-        "example.py", 'def gcd(a, b):\n    """Euclid."""\n    \n\nprint(gcd(12, 18))\n'
+        "gcd.py", 'def gcd(a, b):\n    """Euclid."""\n    \n\nprint(gcd(12, 18))\n'
     )
     editor = driver(project, path, project.scripted)
     try:
+        editor.terminal.resize(84, 16)
         editor.place_cursor(2, 4)
         editor.type_text("while")
         editor.see(" b:")
+        editor.terminal.wait_for("a, b = b, a % b")
         save_capture(editor.terminal, f"emacs-{driver.client}", driver.name)
     finally:
         editor.close()
