@@ -25,7 +25,7 @@ async def completion(
     """
     uri = params.text_document.uri
     document = ls.session.document(uri)
-    if document is None or not _is_wanted(ls.session):
+    if document is None or not ls.switch.is_active or not _is_wanted(ls.session):
         return []
     before, start = document.text, from_lsp.offset(document, params.position, ls.encoding)
     place = to_lsp.place(document, start, ls.encoding)
@@ -33,13 +33,13 @@ async def completion(
     while offer is None and not ls.session.is_underway(uri, "plain"):
         typed_by_now = _typed_since(before, start, document)
         if len(typed_by_now) <= len(typed):
-            return []
+            break
         typed = typed_by_now
         position = to_lsp.place(document, start + len(typed), ls.encoding).range.end
         offer = await make_offer(ls, uri, position, "plain")
-    if offer is None:
-        return []
-    return to_lsp.completion_list(dataclasses.replace(offer, place=place, text=typed + offer.text))
+    if offer is not None:
+        offer = dataclasses.replace(offer, place=place, text=typed + offer.text)
+    return to_lsp.completion_list(offer)
 
 
 def _typed_since(before: str, start: int, document: OpenDocument) -> str:

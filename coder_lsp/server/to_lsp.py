@@ -47,18 +47,20 @@ def inline_completion_list(
     return types.InlineCompletionList(items=[_inline_item(offer) for offer in offers])
 
 
-def completion_list(
-    offer: Offer | None,
-) -> types.CompletionList | list[types.CompletionItem]:
+def completion_list(offer: Offer | None) -> types.CompletionList:
     """Return the answer to ``textDocument/completion``.
 
-    ``is_incomplete`` has the client ask again at the next character. Everything is sent up front,
-    an empty list of additional edits too: Helix would ask to resolve what is missing.
+    ``is_incomplete`` has the client ask again at the next character, also after nothing: a popup
+    that stays open for another server's entries would only filter those. Everything is sent up
+    front, an empty list of additional edits too: Helix would ask to resolve what is missing.
     """
-    if offer is None:
-        return []
+    items = [] if offer is None else [_plain_item(offer)]
+    return types.CompletionList(is_incomplete=True, items=items)
+
+
+def _plain_item(offer: Offer) -> types.CompletionItem:
     label = _label(offer)
-    item = types.CompletionItem(
+    return types.CompletionItem(
         label=label,
         kind=types.CompletionItemKind.Text,
         detail="coder-lsp",
@@ -72,7 +74,6 @@ def completion_list(
         additional_text_edits=[],
         command=_accept_command(offer),
     )
-    return types.CompletionList(is_incomplete=True, items=[item])
 
 
 def place(document: OpenDocument, offset: int, encoding: str) -> Place:

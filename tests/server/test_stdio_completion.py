@@ -90,6 +90,15 @@ async def test_plain_completion_steps_back_for_inline(
 
 
 @pytest.mark.asyncio
+async def test_a_popup_is_to_ask_again_after_nothing(tmp_path: Path) -> None:
+    async with connect(*write_script(tmp_path)) as editor:
+        answer = await editor.plain(editor.open("a‸"))
+
+        assert answer.is_incomplete
+        assert list(answer.items) == []
+
+
+@pytest.mark.asyncio
 async def test_nothing_to_say_is_an_empty_list(tmp_path: Path) -> None:
     async with connect(*write_script(tmp_path)) as editor:
         position = editor.open("a‸")
