@@ -15,7 +15,7 @@ from coder_lsp.model_folder import ModelFolder
 from coder_lsp.settings import Providers
 from onnx_export.agreement import greedy_agreement, max_abs_error
 
-_CHUNKS = (64, 1, 7, 128)
+PROMPT_CHUNKS = (64, 1, 7, 128)
 _NUM_NEW_TOKENS = 32
 _REWIND = 40
 
@@ -43,12 +43,11 @@ def compare(
 ) -> Parity:
     """Run a model on two providers; the first is the reference. Raises ``EngineError``."""
     reference, runner = (ModelRunner(folder, num_threads, name) for name in providers)
-    num_tokens = sum(_CHUNKS)
-    num_text_ids = folder.manifest.num_generable_ids
-    prompt = random_ids(random.Random(2), num_tokens, num_text_ids)  # noqa: S311 (a measurement)
-    expected, found = (_read(r, prompt) for r in (reference, runner))
+    prompt = prompt_ids(folder)
+    num_tokens = len(prompt)
+    expected, found = (all_logits(r, prompt) for r in (reference, runner))
     continuation = _continue(runner, prompt)
-    teacher = _read(reference, [*prompt, *continuation])[num_tokens - 1 : -1]
+    teacher = all_logits(reference, [*prompt, *continuation])[num_tokens - 1 : -1]
     agreement = greedy_agreement(continuation, teacher)
     return Parity(
         precision=folder.manifest.precision,
@@ -66,7 +65,13 @@ def compare(
     )
 
 
-def _read(runner: ModelRunner, token_ids: Sequence[int]) -> Logits:
+def prompt_ids(folder: ModelFolder) -> list[int]:
+    """Return the tokens that are read: text that nobody wrote."""
+    chance = random.Random(2)  # noqa: S311 (a measurement)
+    return random_ids(chance, sum(PROMPT_CHUNKS), folder.manifest.num_generable_ids)
+
+
+def all_logits(runner: ModelRunner, token_ids: Sequence[int]) -> Logits:
     """Return all tokens' logits, read in chunks into a cache that has to grow."""
     return _append(runner, runner.create_cache(1), token_ids)
 
@@ -84,7 +89,7 @@ def _append(runner: ModelRunner, cache: KVCache, token_ids: Sequence[int]) -> Lo
     parts: list[Logits] = []
     start = 0
     while start < len(token_ids):
-        chunk = token_ids[start : start + _CHUNKS[len(parts) % len(_CHUNKS)]]
+        chunk = token_ids[start : start + PROMPT_CHUNKS[len(parts) % len(PROMPT_CHUNKS)]]
         parts.append(runner.run(cache, chunk, CancellationToken(), num_logits=len(chunk)))
         start += len(chunk)
     return np.concatenate(parts)

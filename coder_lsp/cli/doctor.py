@@ -20,7 +20,7 @@ from coder_lsp.cli.options import backend_settings, model_option
 from coder_lsp.completer import Completion, CompletionRequest, complete
 from coder_lsp.document import DocumentSnapshot
 from coder_lsp.engine.hardware import Hardware, inspect_hardware
-from coder_lsp.engine.memory import gigabytes, plan_memory
+from coder_lsp.engine.memory import size_text, plan_memory
 from coder_lsp.engine.nvidia import Gpu
 from coder_lsp.engine.providers import choose_provider
 from coder_lsp.engine.runtime import choose_num_threads, runtime_version
@@ -137,7 +137,7 @@ def _check_providers(hardware: Hardware) -> Check:
 
 
 def _describe_gpu(gpu: Gpu) -> str:
-    free, total = gigabytes(gpu.free_bytes), gigabytes(gpu.total_bytes)
+    free, total = size_text(gpu.free_bytes), size_text(gpu.total_bytes)
     return f"{gpu.name} with {free} free of {total}"
 
 

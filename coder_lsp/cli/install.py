@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
 from coder_lsp.engine.hardware import inspect_hardware
+from coder_lsp.engine.memory import size_text
 from coder_lsp.engine.providers import machine_problem
 from coder_lsp.errors import InstallError, RuntimeMissing
 from coder_lsp.install.export_process import ExportProgress, Precision, Target
@@ -99,13 +100,13 @@ def describe(plan: Plan) -> str:
     lines.append(f"licence     {plan.license}")
     if repository is not None:
         missing, size = plan.download_bytes, repository.size
-        rest = "" if missing == size else f"; {missing / 1e9:.2f} GB are still missing"
-        lines.append(f"download    {size / 1e9:.2f} GB{rest}")
+        rest = "" if missing == size else f"; {size_text(missing)} are still missing"
+        lines.append(f"download    {size_text(size)}{rest}")
     lines += [
-        f"installed   about {plan.output_bytes / 1e9:.2f} GB in {plan.request.precision}",
+        f"installed   about {size_text(plan.output_bytes)} in {plan.request.precision}",
         f"made for    {plan.request.target}",
         f"where       {plan.model_folder}",
-        f"disk        {plan.needed_bytes / 1e9:.2f} GB are needed meanwhile",
+        f"disk        {size_text(plan.needed_bytes)} are needed meanwhile",
         *plan.notes,
     ]
     return "\n".join(lines)
@@ -133,7 +134,7 @@ def _ask(*, yes: bool) -> None:
 
 
 def _installed(plan: Plan, folder: ModelFolder) -> str:
-    size = f"{folder.size / 1e9:.2f} GB"
+    size = size_text(folder.size)
     kept = f" The weights stay in {plan.checkpoint}." if plan.request.keep_download else ""
     return f"Installed {plan.name}, {size}, in {plan.model_folder}.{kept}\n{_how_to_use(plan.name)}"
 
@@ -175,12 +176,12 @@ def _shown() -> Iterator[OnProgress]:
 
 
 class _Amount(ProgressColumn):
-    """Done and total, in gigabytes where they are bytes."""
+    """Done and total."""
 
     def render(self, task: Task) -> Text:
         unit, total = task.fields.get("unit", ""), task.total or 0
         if unit == "bytes":
-            return Text(f"{task.completed / 1e9:.2f} of {total / 1e9:.2f} GB")
+            return Text(f"{size_text(int(task.completed))} of {size_text(int(total))}")
         return Text(f"{task.completed:.0f} of {total:.0f} {unit}")
 
 

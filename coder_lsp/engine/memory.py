@@ -19,6 +19,7 @@ _CHUNK_TOKENS = 256
 _FIXED_BYTES = {"cpu": 128 << 20, "cuda": 512 << 20}
 """The runtime itself and, on a GPU, CUDA's context: estimates."""
 _NUM_SEQUENCES = 2
+_GIGABYTE = 10**9
 _NUM_SCORE_BUFFERS = 3
 """Scores before and after the softmax, and the mask: alive at once in the attention."""
 
@@ -42,8 +43,8 @@ class MemoryNeeds:
 
     def __str__(self) -> str:
         return (
-            f"{gigabytes(self.total)} ({gigabytes(self.weights)} weights, {gigabytes(self.cache)} "
-            f"KV caches, about {gigabytes(self.workspace)} workspace)"
+            f"{size_text(self.total)} ({size_text(self.weights)} weights, {size_text(self.cache)} "
+            f"KV caches, about {size_text(self.workspace)} workspace)"
         )
 
 
@@ -78,6 +79,6 @@ def available_memory() -> int:
     return available
 
 
-def gigabytes(num_bytes: int) -> str:
+def size_text(num_bytes: int) -> str:
     """Return a size as people read it."""
-    return f"{num_bytes / 1e9:.1f} GB"
+    return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= _GIGABYTE else f"{num_bytes / 1e6:.0f} MB"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from coder_lsp.engine.hardware import CUDA_PROVIDER, TENSORRT_PROVIDER, Hardware
-from coder_lsp.engine.memory import MemoryNeeds, gigabytes
+from coder_lsp.engine.memory import MemoryNeeds, size_text
 from coder_lsp.engine.nvidia import TENSORRT_MAJOR
 from coder_lsp.errors import EngineError
 
@@ -121,8 +121,8 @@ def _memory_problem(needs: MemoryNeeds, hardware: Hardware) -> str | None:
     if gpu.free_bytes >= needs.total:
         return None
     return (
-        f"The model needs {needs} of the GPU's memory; {gigabytes(gpu.free_bytes)} of "
-        f"{gigabytes(gpu.total_bytes)} are free on {gpu.name}. Close what else uses the GPU, lower "
+        f"The model needs {needs} of the GPU's memory; {size_text(gpu.free_bytes)} of "
+        f"{size_text(gpu.total_bytes)} are free on {gpu.name}. Close what else uses the GPU, lower "
         f"contextTokens, install the model with a smaller --precision, {_USE_CPU}."
     )
 
@@ -150,7 +150,7 @@ def _tensorrt_problem(hardware: Hardware) -> str | None:
 def _choose_cpu(needs: MemoryNeeds, hardware: Hardware, notices: tuple[str, ...]) -> ProviderChoice:
     if needs.total > hardware.memory_bytes:
         raise EngineError(
-            f"The model needs {needs} of memory, and {gigabytes(hardware.memory_bytes)} can be "
+            f"The model needs {needs} of memory, and {size_text(hardware.memory_bytes)} can be "
             "had, swap included. Close other programs, lower contextTokens, or install a smaller "
             "model or --precision."
         )

@@ -72,7 +72,7 @@ def test_one_command_from_a_repository_to_a_model_that_completes(stand_in, coder
     assert (result.returncode, result.stderr.count("Traceback")) == (0, 0), result.stderr
     assert "licence     deepseek-license" in result.stdout
     assert f"commit      {COMMIT}" in result.stdout
-    assert "download    0.03 GB" in result.stdout
+    assert "download    25 MB" in result.stdout
     assert f"coder-lsp doctor --model {NAME}" in result.stdout
     assert "downloading …" in result.stderr
     assert not list(downloads_path().rglob("*.safetensors"))
