@@ -37,7 +37,7 @@
   "<tab>" #'coder-lsp-accept
   "C-<return>" #'coder-lsp-accept
   "C-<right>" #'coder-lsp-accept-word
-  "C-<down>" #'coder-lsp-accept-line
+  "C-M-<right>" #'coder-lsp-accept-line
   "M-n" #'coder-lsp-next
   "M-p" #'coder-lsp-previous
   "C-g" #'coder-lsp-dismiss

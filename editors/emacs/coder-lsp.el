@@ -27,8 +27,8 @@
 ;;     (with-eval-after-load 'eglot
 ;;       (coder-lsp-eglot-serve '(python-mode python-ts-mode) "pylsp"))
 ;;
-;; While ghost text is shown: TAB takes it, C-<right> a word of it, C-<down> a line, M-n and M-p show
-;; the next and the previous completion, C-g takes it away.  `coder-lsp-complete' asks for several.
+;; While ghost text is shown: TAB takes it, C-<right> a word of it, C-M-<right> a line, M-n and M-p
+;; show the next and the previous completion, C-g takes it away.  `coder-lsp-complete' asks for several.
 
 ;;; Code:
 

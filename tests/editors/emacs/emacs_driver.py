@@ -75,7 +75,7 @@ class EmacsDriver:
         self.terminal.press("C-Right")
 
     def accept_line(self) -> None:
-        self.terminal.press("C-Down")
+        self.terminal.press("C-M-Right")
 
     def next_alternative(self) -> None:
         self.terminal.press("M-n")
@@ -109,6 +109,12 @@ class EmacsDriver:
         """Run a command by its name."""
         self.terminal.press("M-x")
         self.terminal.type_text(name)
+        self.terminal.press("Enter")
+
+    def evaluate(self, expression: str) -> None:
+        """Evaluate Emacs Lisp."""
+        self.terminal.press("M-:")
+        self.terminal.type_text(expression)
         self.terminal.press("Enter")
 
     def behind_cursor(self) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.editors.emacs.emacs_driver import EglotDriver, LspModeDriver
 from tests.editors.support.scenarios import answers_while_typing
+from tests.editors.support.waiting import wait_until
 
 pytestmark = pytest.mark.editors
 
@@ -70,6 +71,24 @@ def test_a_server_that_died_is_restarted_by_command(project):
         editor.accept()
         editor.save()
         project.wait_for_file("example.py", 'print("hello")\n')
+    finally:
+        editor.close()
+
+
+def test_eglot_starts_a_server_again_by_itself(project):
+    project.write_script([{"prefix_ends_with": "pri", "completion": FIRST}])
+    editor = EglotDriver(project, project.write("example.py", "\n"), project.scripted)
+    try:
+        (old,) = project.servers()
+        editor.evaluate("(setq eglot-autoreconnect t)")
+        editor.restart_server()
+        wait_until(lambda: old not in project.servers() != [], "a new server")
+        editor.type_text("pr")
+        project.kill_server()
+        wait_until(lambda: project.servers() != [], "the next server")
+        editor.wait_until_ready()
+        editor.type_text("i")
+        editor.see(FIRST)
     finally:
         editor.close()
 

@@ -78,7 +78,5 @@ def test_a_setting_that_is_changed_is_told_at_once(editor):
     editor.type_text("pri")
     editor.see('nt("hello")')
     editor.dismiss()
-    editor.terminal.press("M-:")
-    editor.type_text("(setopt coder-lsp-enabled nil)")
-    editor.terminal.press("Enter")
+    editor.evaluate("(setopt coder-lsp-enabled nil)")
     editor.terminal.wait_for("coder:off")
