@@ -77,7 +77,8 @@ class Checkpoint:
         if found.shape(name) != shape:
             raise CheckpointError(
                 f"{self._folder}: the tensor {name} should have the shape {shape} by config.json "
-                f"and has {found.shape(name)}. The two files do not belong together."
+                f"and has {found.shape(name)}. The two files do not belong together: download "
+                "the whole checkpoint again."
             )
         if found.dtype(name) not in _READABLE:
             raise CheckpointError(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from onnx_export.errors import OutputError
+from onnx_export.errors import OutputError, RoomError
 
 JOURNAL_NAME = "journal.jsonl"
 _JOB_NAME = "job.txt"
@@ -45,7 +45,15 @@ def partial_folder(out_dir: Path, job: str) -> Iterator[Path]:
         if not _is_worth_keeping(folder):
             shutil.rmtree(folder, ignore_errors=True)
         if isinstance(exc, OSError):
-            raise OutputError(f"{folder} could not be written: {exc}.") from exc
+            raise OutputError(
+                f"{folder} could not be written: {exc}. When that is mended, the same command goes "
+                "on from there."
+            ) from exc
+        if isinstance(exc, MemoryError):
+            raise RoomError(
+                "The export ran out of memory. Close other programs; the same command goes on from "
+                "where it was."
+            ) from exc
         raise
     lock.release()
     _move(folder, out_dir)

@@ -8,6 +8,7 @@ from safetensors.numpy import load_file, save_file
 
 from onnx_export.checkpoint import Checkpoint
 from onnx_export.errors import CheckpointError
+from onnx_export.weights import Weight, stacked
 from tests.onnx_export.conftest import export_quietly
 from tests.support.tiny_checkpoint import tiny_tensors, write_tiny_checkpoint
 
@@ -68,7 +69,10 @@ def test_a_tensor_of_another_shape_is_named(hf_dir):
         tensors["lm_head.weight"] = np.zeros((320, 65), np.float32)
 
     rewrite(hf_dir, widen)
-    check_refused(hf_dir, r"lm_head\.weight should have the shape \(320, 64\).*has \(320, 65\)")
+    message = (
+        r"lm_head\.weight should have the shape \(320, 64\).*has \(320, 65\).*download the whole"
+    )
+    check_refused(hf_dir, message)
 
 
 def test_a_tensor_of_integers_is_refused(hf_dir):
@@ -146,3 +150,30 @@ def test_halves_are_read_as_their_exact_value(tmp_path, dtype):
 
 def weights_of(model_folder):
     return (model_folder / "model.onnx.data").read_bytes()
+
+
+def test_a_file_is_read_the_same_however_often_it_is_mapped_anew(hf_dir, monkeypatch):
+    """What was mapped counts as memory, so a mapping is given up when much was read of it."""
+    monkeypatch.setattr("onnx_export.safetensors_file._MAX_MAPPED_BYTES", 1000)
+    name = "model.embed_tokens.weight"
+    expected = tiny_tensors()[name]
+
+    with Checkpoint(hf_dir) as checkpoint:
+        weight = checkpoint.find(name, expected.shape)
+        parts = [weight.rows(start, start + 32) for start in range(0, len(expected), 32)]
+
+    assert (np.concatenate(parts) == expected).all()
+
+
+def test_weights_of_several_tensors_are_read_as_one():
+    tensors = [np.full((rows, 3), rows, np.float32) for rows in (2, 5, 1)]
+
+    def part(tensor):
+        return Weight("part", tensor.shape, lambda start, end: tensor[start:end])
+
+    joined = stacked("all", [part(tensor) for tensor in tensors])
+
+    assert joined.shape == (8, 3)
+    assert (joined.read() == np.concatenate(tensors)).all()
+    assert (joined.rows(1, 3) == np.concatenate(tensors)[1:3]).all()
+    assert (joined.rows(6, 8) == np.concatenate(tensors)[6:8]).all()

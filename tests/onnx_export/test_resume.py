@@ -1,5 +1,6 @@
 """An export that breaks off is gone on with, and the result is the same as in one go."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -176,6 +177,29 @@ def test_too_little_memory_is_refused_before_anything_is_written(tiny_hf, tmp_pa
         export_quietly(tiny_hf, tmp_path / "out", INT4)
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left .*the same command goes"),
+        (MemoryError(), "ran out of memory. Close other programs; the same command goes on"),
+    ],
+)
+def test_what_runs_out_on_the_way_is_named_and_the_same_command_goes_on(
+    tiny_hf, in_one_go, tmp_path, fault, message
+):
+    out_dir = tmp_path / "out"
+
+    def run_out(progress):
+        if progress.phase == "writing" and progress.done > 50_000:
+            raise fault
+
+    with pytest.raises(OutputError, match=message):
+        export(HuggingFaceFolder(tiny_hf), out_dir, INT4, Labels(name="x"), run_out)
+
+    go_on(tiny_hf, out_dir)
+    assert contents(out_dir) == in_one_go
 
 
 def start_export(*arguments):

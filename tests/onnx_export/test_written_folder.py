@@ -10,6 +10,7 @@ from coder_lsp.tokenizer import Tokenizer
 from onnx_export.config import ExportConfig
 from onnx_export.errors import ConfigError, OutputError, TokenizerError
 from onnx_export.export import Labels, MadeUp, export
+from onnx_export.random_weights import RandomWeights
 from tests.onnx_export.conftest import REPOSITORY, export_quietly
 from tests.support.parity import Sequence, load_runner
 from tests.support.tiny_checkpoint import (
@@ -146,6 +147,32 @@ def test_random_weights_take_the_place_of_a_checkpoint(tiny_hf, tmp_path):
     weights = [(tmp_path / name / "model.onnx.data").read_bytes() for name in ("first", "second")]
     assert weights[0] == weights[1]
     assert np.isfinite(Sequence(load_runner(tmp_path / "first"), 8).append([1, 2, 3])).all()
+
+
+def test_random_weights_do_not_depend_on_how_they_are_read():
+    shape = (300, 64)
+    weight = RandomWeights(3).find("a.weight", shape)
+    parts = [weight.rows(start, min(start + 7, 300)) for start in range(0, 300, 7)]
+
+    assert (np.concatenate(parts) == weight.read()).all()
+    assert (RandomWeights(4).find("a.weight", shape).read() != weight.read()).any()
+    assert (RandomWeights(3).find("b.weight", shape).read() != weight.read()).any()
+    assert weight.read().std() == pytest.approx(0.02, rel=0.05)
+    assert len(np.unique(weight.read(), axis=0)) == 300
+
+
+@pytest.mark.parametrize(
+    ("config", "expert_block_size"),
+    [
+        (ExportConfig("int4"), 128),
+        (ExportConfig("int8"), 32),
+        (ExportConfig("int4", asked_expert_block_size=64), 64),
+    ],
+)
+def test_the_manifest_tells_the_blocks_of_experts(tiny_hf, tmp_path, config, expert_block_size):
+    manifest = ModelFolder.read(export_quietly(tiny_hf, tmp_path / "out", config)).manifest
+
+    assert (manifest.block_size, manifest.expert_block_size) == (32, expert_block_size)
 
 
 def test_a_folder_in_use_is_left_alone(tiny_hf, tmp_path):
