@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +15,10 @@ from tests.editors.support.waiting import wait_until
 GUIDE = Path(__file__).parents[3] / "editors" / "helix"
 
 _OPENED = "coder-lsp -> .*textDocument/didOpen"
+_ASKED = "coder-lsp -> .*textDocument/completion"
+ANSWERED = r'coder-lsp <- .*"result": (\[|\{"isIncomplete")'
+_PAUSE_SECONDS = 0.2
+_READY = 'coder-lsp <- .*"kind": "ready"'
 # How Helix shows the kind of our entries, at the right of the popup.
 _KIND = re.compile(r".* text *$", re.MULTILINE)
 _NO_GHOST_TEXT = "Helix 25.07 has no inline completion, and takes an entry of the popup as a whole"
@@ -38,6 +43,7 @@ class HelixDriver:
         command = [programs.installed("helix"), "-vv", "--log", self.log, path]
         self.terminal = Terminal([str(p) for p in command], project.folder, project.environment)
         self.wait_for_log(_OPENED)
+        self.wait_for_log(_READY)
 
     def place_cursor(self, line: int, column: int) -> None:
         self.run_command(f":{line + 1}")
@@ -49,7 +55,18 @@ class HelixDriver:
         self.terminal.wait_for(" INS ")
 
     def type_text(self, text: str) -> None:
-        self.terminal.type_text(text)
+        """Type no faster than a quick typist, who leaves time for each answer.
+
+        A key pressed in the milliseconds between an empty answer and its arrival is one for which
+        Helix does not ask.
+        """
+        for character in text:
+            num_asked = self._num_logged(_ASKED)
+            self.terminal.type_text(character)
+            deadline = time.monotonic() + _PAUSE_SECONDS
+            while time.monotonic() < deadline and self._num_logged(_ASKED) == num_asked:
+                time.sleep(_PAUSE_SECONDS / 10)
+            self.wait_for_log(ANSWERED, self._num_logged(_ASKED))
 
     def see(self, rest: str) -> None:
         entry = re.compile(re.escape(rest) + _KIND.pattern, re.MULTILINE)
@@ -87,9 +104,10 @@ class HelixDriver:
         self.terminal.wait_for("Language server exited")
 
     def restart_server(self) -> None:
-        number = self._num_logged(_OPENED) + 1
+        opened, ready = self._num_logged(_OPENED) + 1, self._num_logged(_READY) + 1
         self.run_command(":lsp-restart coder-lsp")
-        self.wait_for_log(_OPENED, number)
+        self.wait_for_log(_OPENED, opened)
+        self.wait_for_log(_READY, ready)
         self.terminal.press("A")
 
     def close(self) -> None:

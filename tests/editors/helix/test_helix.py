@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.editors.helix.helix_driver import HelixDriver
+from tests.editors.helix.helix_driver import ANSWERED, HelixDriver
 from tests.editors.support.capture import save_capture
 from tests.editors.support.scenarios import (
     answers_while_typing,
@@ -37,13 +37,14 @@ def test_entries_of_another_server_stand_in_the_same_popup(project):
     path = project.write("example.py", "import os\n\n")
     editor = HelixDriver(project, path, project.scripted)
     try:
+        editor.wait_for_log("pylsp <- .*publishDiagnostics")
         editor.place_cursor(1, 0)
         editor.type_text(line[:6])
         editor.see("path.join(first)")
-        editor.terminal.wait_for_screen(re.compile(r" pathsep +\w+$", re.MULTILINE).search, "both")
+        editor.terminal.wait_for_screen(re.compile(r" pathsep +\w+").search, "pylsp's entries")
         editor.see("path.join(first)")
         editor.type_text("hs")
-        editor.terminal.wait_for_screen(lambda screen: "PathLike" not in screen, "fewer entries")
+        editor.see_nothing()
         editor.accept()
         editor.save()
         project.wait_for_file("example.py", "import os\nos.pathsep\n")
@@ -60,7 +61,7 @@ def test_completions_are_turned_off_and_on_by_the_server_s_commands(project):
         editor.wait_for_log('"kind": "off"')
         editor.place_cursor(0, 3)
         editor.trigger()
-        editor.wait_for_log('coder-lsp <- .*"result": \\[\\]')
+        editor.wait_for_log(ANSWERED)
         editor.see_nothing()
         editor.run_command(":lsp-workspace-command coder-lsp.toggle")
         editor.run_command(":lsp-workspace-command coder-lsp.snooze 10")
