@@ -179,15 +179,16 @@ _AGAIN = "Export or install the model again."
 def _parse(path: Path) -> Manifest:
     if not path.parent.is_dir():
         raise ModelFolderError(
-            f"There is no model folder at {path.parent}. Name a folder that holds {MANIFEST_NAME}, "
-            "or leave the setting 'model' empty for the embedded model."
+            f"There is no model folder at {path.parent}. Name an installed model, as 'coder-lsp "
+            f"models' lists them, or a folder that holds {MANIFEST_NAME}, or leave the setting "
+            "'model' empty for the embedded model."
         )
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise ModelFolderError(
             f"{path.parent} is no model folder: it holds no {MANIFEST_NAME}. A Hugging Face folder "
-            "becomes one by coder-lsp-export."
+            "becomes one by 'coder-lsp install'."
         ) from exc
     except (OSError, ValueError) as exc:
         raise ModelFolderError(f"{path} cannot be read as JSON: {exc}. {_AGAIN}") from exc

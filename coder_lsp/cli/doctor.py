@@ -20,7 +20,7 @@ from coder_lsp.cli.options import backend_settings, model_option
 from coder_lsp.completer import Completion, CompletionRequest, complete
 from coder_lsp.document import DocumentSnapshot
 from coder_lsp.engine.hardware import Hardware, inspect_hardware
-from coder_lsp.engine.memory import size_text, plan_memory
+from coder_lsp.engine.memory import plan_memory, size_text
 from coder_lsp.engine.nvidia import Gpu
 from coder_lsp.engine.providers import choose_provider
 from coder_lsp.engine.runtime import choose_num_threads, runtime_version

@@ -90,10 +90,8 @@ def make_plan(request: Request, hub: Hub) -> Plan:
     Raises ``InstallError``.
     """
     local = Path(request.source).expanduser()
-    if local.is_dir():
-        plan = _plan_folder(request, local, hub)
-    else:
-        plan = _plan_repository(request, hub)
+    is_here = local.is_dir()
+    plan = _plan_folder(request, local, hub) if is_here else _plan_repository(request, hub)
     require_exporter()
     return plan
 

@@ -44,7 +44,7 @@ def test_no_folder(tmp_path):
 
 
 def test_a_folder_without_a_manifest(tmp_path):
-    check_refused(tmp_path, MANIFEST_NAME, "coder-lsp-export")
+    check_refused(tmp_path, MANIFEST_NAME, "coder-lsp install")
 
 
 @pytest.mark.parametrize("text", ["", "{", "\x00", "[]", "null", "7"])
