@@ -4,7 +4,6 @@ import pytest
 
 from tests.editors.emacs.emacs_driver import EglotDriver, LspModeDriver
 from tests.editors.support.scenarios import answers_while_typing
-from tests.editors.support.waiting import wait_until
 
 pytestmark = pytest.mark.editors
 
@@ -79,14 +78,13 @@ def test_eglot_starts_a_server_again_by_itself(project):
     project.write_script([{"prefix_ends_with": "pri", "completion": FIRST}])
     editor = EglotDriver(project, project.write("example.py", "\n"), project.scripted)
     try:
-        (old,) = project.servers()
         editor.evaluate("(setq eglot-autoreconnect t)")
         editor.restart_server()
-        wait_until(lambda: old not in project.servers() != [], "a new server")
+        editor.terminal.wait_for("Reconnected!")
         editor.type_text("pr")
+        editor.terminal.wait_for_no("Reconnected!")
         project.kill_server()
-        wait_until(lambda: project.servers() != [], "the next server")
-        editor.wait_until_ready()
+        editor.terminal.wait_for("Reconnected!")
         editor.type_text("i")
         editor.see(FIRST)
     finally:
