@@ -250,8 +250,8 @@ export class CoderClient implements vscode.Disposable {
   }
 
   /**
-   * Offer inline completions only while there are any: VS Code keeps its own suggestions from
-   * opening as long as an extension is registered for them (`offWhenInlineCompletions`).
+   * Offer inline completions only while there are any: VS Code holds its own suggestions back for
+   * those of any extension that is registered (`offWhenInlineCompletions`).
    */
   private provideAsWanted(): void {
     const isWanted = !['off', 'snoozed', 'error'].includes(this.status.kind);

@@ -1,9 +1,9 @@
 /**
  * VS Code's own suggestion list beside inline completions.
  *
- * By default it does not open while one types where an extension completes inline
- * (`editor.quickSuggestions`: `offWhenInlineCompletions`), which people take for a broken language
- * server. The choice is the user's, so it is offered, once.
+ * By default it opens while one types only where no ghost text comes (`editor.quickSuggestions`:
+ * `offWhenInlineCompletions`), which people take for a broken language server. The choice is the
+ * user's, so it is offered, once.
  */
 
 import * as vscode from 'vscode';
@@ -18,9 +18,9 @@ export async function offerQuickSuggestions(memory: vscode.Memento): Promise<voi
   await memory.update(ASKED, true);
   const show = 'Show both';
   const chosen = await vscode.window.showInformationMessage(
-    'While coder-lsp completes inline, VS Code keeps its own suggestion list closed until Ctrl+Space is pressed. Let it open while you type, as before?',
+    'Where coder-lsp shows ghost text, VS Code opens its own list of suggestions only on Ctrl+Space. Let it open while you type, too?',
     show,
-    'Keep it closed',
+    'Ghost text only',
   );
   if (chosen === show) {
     await showQuickSuggestions();

@@ -4,7 +4,12 @@ from contextlib import closing
 
 import pytest
 
-from tests.editors.support.scenarios import check_embedded_model, check_scenario, scenarios_for
+from tests.editors.support.scenarios import (
+    answers_while_typing,
+    check_embedded_model,
+    check_scenario,
+    scenarios_for,
+)
 from tests.editors.vscode.vscode_driver import VSCodeDriver
 
 pytestmark = pytest.mark.editors
@@ -31,3 +36,38 @@ def test_accepting_a_line_takes_its_end_along(driver, project):
         window.save()
         project.wait_for_file("example.py", "first = 1\n\n")
         project.wait_for_usage({"accepted": 0, "partiallyAccepted": 1})
+
+
+def test_alternatives_come_when_they_are_asked_for(driver, project):
+    path = project.write("example.py", "\n")
+    others = {"alternatives": ['nt("there")', 'nt("you")']}
+    project.write_script([{"prefix_ends_with": "pri", "completion": 'nt("hello")', **others}])
+    with closing(driver(project, path, project.scripted)) as window:
+        window.place_cursor(0, 0)
+        window.type_text("pri")
+        window.see('nt("hello")')
+        window.next_alternative()
+        window.see('nt("there")')
+        window.next_alternative()
+        window.see('nt("you")')
+        window.previous_alternative()
+        window.see('nt("there")')
+        window.accept()
+        window.save()
+        project.wait_for_file("example.py", 'print("there")\n')
+        project.wait_for_usage({"accepted": 1})
+
+
+def test_what_is_dismissed_and_left_is_rejected(driver, project):
+    path = project.write("example.py", "\n")
+    project.write_script(list(answers_while_typing('print("hello")', 3)))
+    with closing(driver(project, path, project.scripted)) as window:
+        window.place_cursor(0, 0)
+        window.type_text("pri")
+        window.see('nt("hello")')
+        window.dismiss()
+        window.see_nothing()
+        window.type_text("vate")
+        window.save()
+        project.wait_for_file("example.py", "private\n")
+        project.wait_for_usage({"shown": 1, "accepted": 0, "rejected": 1})

@@ -58,11 +58,12 @@ def test_the_menu_of_the_status_bar_leads_everywhere(window):
 
 
 def test_a_model_is_chosen_from_those_that_are_installed(window, served_code):
+    served_code.configure({**served_code.settings(), "coder-lsp.model": "/elsewhere"})
     window.run_command("coder-lsp: Choose Model")
     window.page.wait_for_selector('.quick-input-list [aria-label*="mini"][aria-label*="embedded"]')
     window.choose("mini")
     wait_until(
-        lambda: served_code.settings().get("coder-lsp.model") == "",
+        lambda: served_code.settings().get("coder-lsp.model", "") == "",
         "the embedded model to be chosen",
         lambda: json.dumps(served_code.settings()),
     )
@@ -77,6 +78,7 @@ def test_a_server_that_keeps_ending_is_restarted_by_hand(window, project):
     window.wait_for_status("not working", "ended 5 times")
     window.click_in_notification("Restart the server")
     window.wait_for_status("ready")
+    window.place_cursor(0, 0)
     window.type_text("pri")
     window.see(REST)
 
@@ -162,7 +164,8 @@ def test_two_windows_have_a_server_each(window, served_code, project):
 def test_another_extension_with_the_same_server_is_told(served_code, project):
     project.write_script(list(answers_while_typing(HELLO, 3)))
     settings = user_settings(project, project.scripted)
-    second = {"secondClient.command": [settings["coder-lsp.path"], "serve"]}
+    serve = [settings["coder-lsp.path"], "serve", "--script", settings["coder-lsp.script"]]
+    second = {"secondClient.command": serve}
     settings["coder-lsp.path"] = "/nowhere/coder-lsp"
     served_code.configure({**settings, **second})
     path = project.write("example.py", "\n")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 EXTENSION_ID = "coder-lsp.coder-lsp"
 _STATUS = f'[id="{EXTENSION_ID}.coderLsp.status"] [aria-label]'
-_GHOST_TEXT = ".editor-instance .ghost-text-decoration"
+# What continues an entry of the open list is of a class of its own.
+_GHOST_TEXT = '.editor-instance [class*="ghost-text-decoration"]'
 _SUGGESTION = ".suggest-widget.visible .monaco-list-row .label-name"
 _NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
