@@ -65,6 +65,18 @@ def test_accepting_word_by_word_takes_all_in_the_end(project):
     check_scenario(NeovimDriver, played, project)
 
 
+def test_completion_that_is_typed_against_counts_as_rejected(project):
+    steps = (("type_text", "pri"), ("see", 'nt("hello")'), ("type_text", "x"), ("see_nothing",))
+    counts = {"shown": 1, "accepted": 0, "partiallyAccepted": 0, "rejected": 1}
+    check_scenario(NeovimDriver, scenario("‸\n", steps, "prix\n", counts=counts), project)
+
+
+def test_completion_that_is_typed_by_hand_counts_as_shown(project):
+    steps = (("type_text", "pri"), ("see", 'nt("hello")'), ("type_text", 'nt("hello")'))
+    counts = {"shown": 1, "accepted": 0, "partiallyAccepted": 0, "rejected": 0}
+    check_scenario(NeovimDriver, scenario("‸\n", steps, 'print("hello")\n', counts=counts), project)
+
+
 @pytest.mark.parametrize(
     ("more", "key", "after"),
     [

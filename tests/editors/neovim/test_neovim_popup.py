@@ -27,6 +27,7 @@ _SHAPE = """\
 class Shape:
     def arc(self): ...
     def area(self): ...
+    def arx(self): ...
 
 
 shape = Shape()
@@ -53,13 +54,21 @@ shape = Shape()
             (
                 ("see", "ea() / 2"),
                 ("press", "Down"),
-                ("see_nothing",),
+                ("see", "c() * 2"),
                 ("press", "Down"),
                 ("see", "ea() / 2"),
+                ("press", "Up"),
+                ("see", "c() * 2"),
                 ("accept",),
             ),
-            "shape.area() / 2",
-            id="a completion that does not begin with the selected entry is not shown",
+            "shape.arc() * 2",
+            id="the completion begins with the entry that is selected and not inserted",
+        ),
+        pytest.param(
+            "menuone,noinsert,noselect",
+            (("press", "Down", "Down", "Down"), ("see_nothing",), ("press", "C-y")),
+            "shape.arx",
+            id="a completion for another entry than the selected one is not shown",
         ),
     ],
 )

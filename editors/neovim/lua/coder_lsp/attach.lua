@@ -34,8 +34,11 @@ function M._follow_popup(bufnr)
   vim.api.nvim_create_autocmd({ 'CompleteChanged', 'CompleteDone' }, {
     group = group,
     buffer = bufnr,
-    callback = function()
+    callback = function(event)
       require('coder_lsp.completor').redraw(bufnr)
+      if event.event == 'CompleteChanged' then
+        require('coder_lsp.request').follow_selection()
+      end
     end,
   })
 end

@@ -52,7 +52,7 @@ end
 
 --- Asks for completions now, with alternatives.
 function M.trigger()
-  require('coder_lsp.trigger').trigger()
+  require('coder_lsp.request').trigger()
 end
 
 --- Whether a completion is shown at the cursor.

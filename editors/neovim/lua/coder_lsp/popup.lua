@@ -1,42 +1,46 @@
---- What the selection in the popup menu allows to be shown.
+--- What is selected in the popup menu, as far as it matters for what is shown.
 local M = {}
 
---- Whether `rest` at the cursor agrees with the selected entry.
----
---- An entry that is in the text already does: the completion was asked for after it. One that
---- is only selected ("noinsert" in 'completeopt') must be what the completion begins with.
+--- An entry that is selected and not in the text yet ("noinsert" in 'completeopt').
+---@class coder_lsp.Selection
+---@field word string
+---@field num_typed integer Of its bytes, those that stand before the cursor.
+
+--- Whether `rest` at the cursor agrees with the selected entry: one that is only selected must be
+--- what the completion begins with. After one that is in the text already it was asked for.
 ---@param line_to_cursor string
 ---@param rest string
 ---@return boolean
 function M.allows(line_to_cursor, rest)
-  local word = M._selected_word()
-  if not word or vim.endswith(line_to_cursor, word) then
-    return true
-  end
-  return vim.startswith(rest, M._missing_part(line_to_cursor, word))
+  local selection = M.selection(line_to_cursor)
+  return not selection or vim.startswith(rest, selection.word:sub(selection.num_typed + 1))
 end
 
----@private
----@return string?
-function M._selected_word()
+--- Returns what is selected and not in the text yet.
+---@param line_to_cursor string
+---@return coder_lsp.Selection?
+function M.selection(line_to_cursor)
   if vim.fn.pumvisible() == 0 then
     return nil
   end
-  return vim.tbl_get(vim.fn.complete_info({ 'completed' }), 'completed', 'word')
+  local word = vim.tbl_get(vim.fn.complete_info({ 'completed' }), 'completed', 'word')
+  if not word or vim.endswith(line_to_cursor, word) then
+    return nil
+  end
+  return { word = word, num_typed = M._num_typed(line_to_cursor, word) }
 end
 
---- Returns what of a word does not stand before the cursor yet.
 ---@private
 ---@param line_to_cursor string
 ---@param word string
----@return string
-function M._missing_part(line_to_cursor, word)
-  for length = #word, 1, -1 do
+---@return integer
+function M._num_typed(line_to_cursor, word)
+  for length = #word - 1, 1, -1 do
     if vim.endswith(line_to_cursor, word:sub(1, length)) then
-      return word:sub(length + 1)
+      return length
     end
   end
-  return word
+  return 0
 end
 
 return M
