@@ -17,15 +17,13 @@
 ;;
 ;; or through eglot, which runs one server for a buffer: coder-lsp alone, with ghost text,
 ;;
-;;     (with-eval-after-load 'eglot
-;;       (coder-lsp-eglot-serve '(python-mode python-ts-mode)))
+;;     (coder-lsp-eglot-serve '(python-mode python-ts-mode))
 ;;     (add-hook 'python-mode-hook #'eglot-ensure)
 ;;
 ;; or behind the multiplexer rass, beside the language's own server.  Completions then come by
 ;; `completion-at-point', shown in the buffer by `global-completion-preview-mode':
 ;;
-;;     (with-eval-after-load 'eglot
-;;       (coder-lsp-eglot-serve '(python-mode python-ts-mode) "pylsp"))
+;;     (coder-lsp-eglot-serve '(python-mode python-ts-mode) "pylsp")
 ;;
 ;; While ghost text is shown: TAB takes it, C-<right> a word of it, C-M-<right> a line, M-n and M-p
 ;; show the next and the previous completion, C-g takes it away.  `coder-lsp-complete' asks for several.
@@ -40,6 +38,7 @@
 (defvar eglot-server-programs)
 (defvar lsp-inline-completion-mode)
 (declare-function eglot-handle-notification "ext:eglot" (server method &rest params))
+(declare-function eglot "eglot" (managed-major-modes project class contact language-ids &optional interactive))
 (declare-function eglot-reconnect "ext:eglot" (server &optional interactive))
 (declare-function jsonrpc-stderr-buffer "jsonrpc" (connection))
 (declare-function lsp "ext:lsp-mode" (&optional argument))
@@ -162,7 +161,10 @@ How much that is depends on `coder-lsp-log-level'."
   "Start the server anew, also after it has died."
   (interactive)
   (let ((connection (coder-lsp-connection)))
-    (cond ((null connection) (if coder-lsp--by-lsp-mode (lsp) (call-interactively 'eglot)))
+    (cond ((not coder-lsp-mode)
+           (user-error "No coder-lsp has run in this buffer; M-x lsp or M-x eglot starts it"))
+          ((not connection)
+           (if coder-lsp--by-lsp-mode (lsp) (call-interactively #'eglot)))
           ((coder-lsp-connection-by-lsp-mode-p connection) (lsp-workspace-restart connection))
           (t (eglot-reconnect connection t)))))
 
@@ -174,7 +176,8 @@ COMMAND, if there is one, starts the own server of the language, and
   (let ((contact (if command
                      (lambda (&rest _) (coder-lsp--contact-of-two command))
                    (lambda (&rest _) (coder-lsp--contact)))))
-    (add-to-list 'eglot-server-programs (cons modes contact))))
+    (with-eval-after-load 'eglot
+      (add-to-list 'eglot-server-programs (cons modes contact)))))
 
 (defun coder-lsp--contact ()
   "Return what eglot needs to know to start coder-lsp."

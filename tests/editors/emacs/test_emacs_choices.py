@@ -54,6 +54,18 @@ def test_typing_through_keeps_to_the_alternative(editor, project):
     project.wait_for_usage({"accepted": 1})
 
 
+def test_what_is_refused_is_counted(editor, project):
+    editor.type_text("pri")
+    editor.see(FIRST)
+    editor.dismiss()
+    editor.see_nothing()
+    editor.type_text("cey = 3")
+    editor.save()
+
+    project.wait_for_file("example.py", "pricey = 3\n")
+    project.wait_for_usage({"shown": 1, "accepted": 0, "partiallyAccepted": 0, "rejected": 1})
+
+
 def test_a_server_that_died_is_restarted_by_command(project):
     project.write_script(list(answers_while_typing('print("hello")', 3)))
     editor = LspModeDriver(project, project.write("example.py", "\n"), project.scripted)
