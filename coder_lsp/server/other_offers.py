@@ -29,7 +29,8 @@ class OtherOffers:
 
     def leave(self, snapshot: DocumentSnapshot) -> None:
         """Note that a completion is asked for; elsewhere than before, what was begun ends."""
-        if self._at(snapshot) is None:
+        alternatives = self._alternatives
+        if alternatives is not None and alternatives.request.snapshot != snapshot:
             self.interrupt()
 
     def interrupt(self) -> None:
@@ -50,8 +51,9 @@ class OtherOffers:
 
         As many at most as the request asks for branches.
         """
-        alternatives = self._at(request.snapshot)
-        if alternatives is None or self._done is None or alternatives.cancellation.is_cancelled:
+        alternatives = self._alternatives
+        if alternatives is None or self._done is None or not _still_serves(alternatives, request):
+            self.interrupt()
             alternatives = Alternatives(request, first, branches, CancellationToken())
             self._alternatives = alternatives
             self._done = asyncio.wrap_future(self._engine.find_alternatives(alternatives))
@@ -62,11 +64,10 @@ class OtherOffers:
         )
         return alternatives.besides(first)
 
-    def _at(self, snapshot: DocumentSnapshot) -> Alternatives | None:
-        alternatives = self._alternatives
-        if alternatives is None or alternatives.request.snapshot != snapshot:
-            return None
-        return alternatives
+
+def _still_serves(alternatives: Alternatives, request: CompletionRequest) -> bool:
+    """Whether they are for this request, and did not give way to another one's work."""
+    return alternatives.request == request and not alternatives.cancellation.is_cancelled
 
 
 def _take_failure(done: asyncio.Future[bool]) -> None:

@@ -28,6 +28,7 @@ class UsageRecorder:
         self._tell = tell
         self._is_scheduled = False
         self._has_failed = False
+        self._writing: asyncio.Task[None] | None = None
         self._lock = asyncio.Lock()
 
     def note(self) -> None:

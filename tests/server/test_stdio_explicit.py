@@ -62,6 +62,8 @@ async def test_as_many_as_the_setting_says(tmp_path: Path) -> None:
         assert (await editor.stats())["backend"]["requests"] == 1
         editor.configure({"coder-lsp": {"alternatives": 2}})
         assert texts(await ask(editor, types.Position(0, 4))) == ["foo(1)", "bar"]
+        editor.configure({"coder-lsp": {}})
+        assert texts(await ask(editor, types.Position(0, 4))) == ["foo(1)", "bar", "baz"]
 
 
 @pytest.mark.asyncio
