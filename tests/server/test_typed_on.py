@@ -33,7 +33,7 @@ async def check_typed_on(
         answer = await asyncio_future(pending)
 
         if new_text is None:
-            assert answer == []
+            assert not answer.items
             return
         (item,) = answer.items
         assert item.text_edit.range == types.Range(types.Position(1, 2), start)
@@ -67,6 +67,6 @@ async def test_a_newer_request_is_the_one_that_is_answered(tmp_path) -> None:
         await editor.execute("coder-lsp.accept", "no offer")
         second = ask_plain(editor, editor.insert(start, "i", version=2))
 
-        assert await asyncio_future(first) == []
+        assert not (await asyncio_future(first)).items
         (item,) = (await asyncio_future(second)).items
         assert item.text_edit.new_text == "print(1)"
