@@ -51,7 +51,10 @@ def command(
         multiline=settings.multiline,
         raw=raw,
     )
-    completion = complete(request, create_backend(settings), CancellationToken())
+    chosen = create_backend(settings)
+    for notice in chosen.notices:
+        click.echo(notice, err=True)
+    completion = complete(request, chosen, CancellationToken())
     if as_json:
         click.echo(json.dumps(completion_as_json(completion), indent=2))
     else:

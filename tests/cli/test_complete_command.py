@@ -2,6 +2,9 @@ import json
 
 import pytest
 
+from coder_lsp.backends.scripted import ScriptedAnswer, ScriptedBackend
+from coder_lsp.cli import complete
+
 KEYS = [
     "completion", "raw", "finish_reason", "num_prompt_tokens", "num_cached_tokens",
     "num_generated_tokens", "time_to_first_token_ms", "total_ms", "mean_logprob", "refused_by",
@@ -91,3 +94,15 @@ def test_the_embedded_model_completes(coder_lsp, source):
     assert 0 < printed["num_generated_tokens"] <= 4
     assert printed["num_prompt_tokens"] > 10
     assert printed["mean_logprob"] <= 0
+
+
+def test_what_the_backend_has_to_say_goes_to_standard_error(coder_lsp, source, monkeypatch):
+    class Slow(ScriptedBackend):
+        notices = ("Completions run on the CPU.",)
+
+    monkeypatch.setattr(
+        complete, "create_backend", lambda settings: Slow((), ScriptedAnswer(" + b"))
+    )
+    result = coder_lsp("complete", f"{source}:2:18")
+
+    assert (result.stdout, result.stderr) == (" + b\n", "Completions run on the CPU.\n")
