@@ -32,6 +32,16 @@ vim.api.nvim_create_autocmd('LspProgress', {
   end,
 })
 
+-- The configuration has been read by then, and Neovim has tried to start the server.
+vim.api.nvim_create_autocmd('VimEnter', {
+  group = group,
+  callback = vim.schedule_wrap(function()
+    if vim.lsp.is_enabled then
+      require('coder_lsp.server').check_program()
+    end
+  end),
+})
+
 vim.api.nvim_create_user_command('CoderLsp', function(command)
   require('coder_lsp.commands').run(command)
 end, {

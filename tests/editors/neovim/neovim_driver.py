@@ -46,12 +46,13 @@ class NeovimDriver:
         settings: Mapping[str, Any] | None,
         options: Mapping[str, Any] | None = None,
         more: str = "",
+        status: str = _READY,
     ) -> None:
         if settings is not None:
             write_init(project, {"settings": settings, **(options or {})}, more)
         command = [str(programs.installed("neovim")), "-n", "-c", _LOOK, str(path)]
         self.terminal = Terminal(command, project.folder, project.environment)
-        self.terminal.wait_for(_READY)
+        self.terminal.wait_for(path.name, status)
 
     def place_cursor(self, line: int, column: int) -> None:
         self.command(

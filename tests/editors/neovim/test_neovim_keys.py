@@ -172,6 +172,15 @@ def test_command(project, command, told):
     check_scenario(NeovimDriver, played, project)
 
 
+def test_missing_program_is_told(project):
+    driver = partial(NeovimDriver, options={"cmd": ["coder-lsp-missing", "serve"]}, status="")
+    told = ("wait_for", "coder-lsp-missing is not on PATH")
+    steps = (("command", "messages"), told, ("command", "CoderLsp health"), told)
+    check_scenario(
+        driver, Scenario("", "‸\n", (*steps, ("wait_for", "pip install")), "\n"), project
+    )
+
+
 def test_typing_on_after_the_server_died_loses_nothing(project):
     typed = "bug = dark_fluke + good"
     steps = (("type_text", "x"), ("kill_server",), ("type_text", typed), ("see_server_end",))

@@ -91,6 +91,23 @@ def test_options_are_checked(tmp_path, options, problems):
     assert all(map(str.startswith, found, problems))
 
 
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("CoderLsp s", ["snooze", "stats", "status"]),
+        ("CoderLsp toggle ", ["on", "off"]),
+        ("CoderLsp toggle of", ["off"]),
+        ("CoderLsp stats ", []),
+        ("CoderLsp dance ", []),
+    ],
+)
+def test_commands_are_completed(tmp_path, typed, completed):
+    found = f"vim.json.encode(vim.fn.getcompletion({typed!r}, 'cmdline'))"
+    printed = run_neovim(tmp_path, f"vim.cmd.runtime('plugin/coder_lsp.lua') print({found})")
+
+    assert json.loads(printed) == completed
+
+
 def run_neovim(folder, lua):
     """Run Lua in a Neovim with the plug-in and nothing else, and return what it prints."""
     script = folder / "script.lua"

@@ -15,6 +15,16 @@ function M.is_inline()
   return vim.fn.has('nvim-0.12') == 1 and require('coder_lsp.options').get().inline
 end
 
+--- Tells that the program is not there, which Neovim writes into a log only.
+function M.check_program()
+  local config = vim.lsp.is_enabled(M.NAME) and vim.lsp.config[M.NAME]
+  local program = config and type(config.cmd) == 'table' and config.cmd[1]
+  if program and vim.fn.executable(program) == 0 then
+    local message = ('%s is not on PATH. :CoderLsp health says what to do.'):format(program)
+    M.tell(message, vim.log.levels.ERROR)
+  end
+end
+
 --- Returns the client, the buffer's own before another's.
 ---@return vim.lsp.Client?
 function M.client()
