@@ -62,7 +62,7 @@ async def test_as_many_as_the_setting_says(tmp_path: Path) -> None:
         assert (await editor.stats())["backend"]["requests"] == 1
         editor.configure({"coder-lsp": {"alternatives": 2}})
         assert texts(await ask(editor, types.Position(0, 4))) == ["foo(1)", "bar"]
-        editor.configure({"coder-lsp": {}})
+        editor.configure({"coder-lsp": {"alternatives": 3}})
         assert texts(await ask(editor, types.Position(0, 4))) == ["foo(1)", "bar", "baz"]
 
 
