@@ -9,6 +9,7 @@ from tests.support.editor import Editor, asyncio_future, connect, write_script
 
 SLOW = {"prefix_ends_with": "pr", "completion": "int(1)", "delay_ms": 200}
 AFTER = {"prefix_ends_with": "pri", "completion": "nt(1)"}
+CALL = {"prefix_ends_with": "pr(", "completion": "1"}
 OTHER = {"prefix_ends_with": "pra", "completion": "y = 2"}
 
 
@@ -22,7 +23,7 @@ async def check_typed_on(
     tmp_path: Any, typed: str, new_text: str | None, *, far_edit: bool = False
 ) -> None:
     """Ask behind ``pr``, type on at once, and compare what the first request is answered."""
-    arguments = write_script(tmp_path, OTHER, AFTER, SLOW)
+    arguments = write_script(tmp_path, OTHER, CALL, AFTER, SLOW)
     async with connect(*arguments, settings={"plainCompletion": "always"}) as editor:
         start = editor.open("x\n  pr‸)\n")
         pending = ask_plain(editor, start)
