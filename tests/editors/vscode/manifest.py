@@ -20,6 +20,15 @@ def read_manifest() -> dict[str, Any]:
     return json.loads(PATH.read_text(encoding="utf-8"))
 
 
+def machine_settings() -> set[str]:
+    """Return the full names of the settings that a workspace may not change."""
+    sections = read_manifest()["contributes"]["configuration"]
+    properties = {
+        key: value for section in sections for key, value in section["properties"].items()
+    }
+    return {key for key, value in properties.items() if value["scope"] == "machine"}
+
+
 def expected_manifest() -> dict[str, Any]:
     """Return the manifest with the server's settings and languages as the server has them."""
     manifest = read_manifest()

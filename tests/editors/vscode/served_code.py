@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.editors.install import programs
 from tests.editors.support.waiting import PATIENCE_SECONDS, wait_until
+from tests.editors.vscode.manifest import machine_settings
 from tests.editors.vscode.vscode_driver import EXTENSION_ID
 
 _WINDOW = {"width": 1200, "height": 720}
@@ -69,16 +70,25 @@ class ServedCode:
 
     def configure(self, settings: Mapping[str, Any]) -> None:
         """Write the user's settings, beside those that keep the editor quiet."""
-        text = json.dumps({**_QUIET_SETTINGS, **settings}, indent=1)
-        for scope in ("User", "Machine"):
-            path = self._folder / "data" / scope / "settings.json"
+        wanted = {**_QUIET_SETTINGS, **settings}
+        of_the_machine = machine_settings()
+        for path, is_machines in ((self._user, False), (self._machine, True)):
+            part = {k: v for k, v in wanted.items() if (k in of_the_machine) == is_machines}
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            path.write_text(json.dumps(part, indent=1), encoding="utf-8")
 
     def settings(self) -> dict[str, Any]:
         """Return the user's settings as they stand, changed by the editor itself perhaps."""
-        path = self._folder / "data" / "User" / "settings.json"
-        return json.loads(path.read_text(encoding="utf-8"))
+        parts = [json.loads(path.read_text("utf-8")) for path in (self._user, self._machine)]
+        return {**parts[0], **parts[1]}
+
+    @property
+    def _user(self) -> Path:
+        return self._folder / "data" / "User" / "settings.json"
+
+    @property
+    def _machine(self) -> Path:
+        return self._folder / "data" / "Machine" / "settings.json"
 
     def open_window(self, target: Path) -> Page:
         """Open a window on a folder or a ``.code-workspace`` file."""

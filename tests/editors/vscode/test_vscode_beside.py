@@ -23,8 +23,9 @@ def window(served_code, project):
     with closing(VSCodeDriver.of_window(served_code, project, path, project.folder)) as window:
         window.wait_for_status("ready")
         window.open_file("example.py")
+        window.wait_for_second_server()
         window.place_cursor(1, 0)
-        # pylsp takes seconds for its first answer, and VS Code does not wait for it beside ghost text.
+        # VS Code does not wait beside ghost text for pylsp's first answer, which takes seconds.
         window.type_text("os.")
         window.see_suggestion("path")
         window.dismiss()

@@ -171,7 +171,8 @@ def test_another_extension_with_the_same_server_is_told(served_code, project):
     path = project.write("example.py", "\n")
     with closing(VSCodeDriver.of_window(served_code, project, path, project.folder)) as window:
         window.open_file("example.py")
-        wait_until(lambda: project.servers() != [], "the other extension to start its server")
+        window.wait_for_second_server()
+        window.place_cursor(0, 0)
         window.type_text("pri")
         window.see(REST)
         served_code.configure({**user_settings(project, project.scripted), **second})

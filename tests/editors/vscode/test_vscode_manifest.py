@@ -1,7 +1,7 @@
 import re
 
 from coder_lsp import __version__
-from tests.editors.vscode.manifest import PATH, expected_manifest, read_manifest
+from tests.editors.vscode.manifest import PATH, expected_manifest, machine_settings, read_manifest
 
 SOURCES = PATH.parent / "src"
 
@@ -25,11 +25,9 @@ def test_own_settings_are_told_apart():
 
 
 def test_no_workspace_can_choose_what_is_run():
-    sections = read_manifest()["contributes"]["configuration"]
-    properties = {k: v for section in sections for k, v in section["properties"].items()}
+    names = ("path", "model", "backend", "script", "install.source", "install.extra")
 
-    for name in ("path", "model", "backend", "script", "install.source", "install.extra"):
-        assert properties[f"coder-lsp.{name}"]["scope"] == "machine"
+    assert {f"coder-lsp.{name}" for name in names} <= machine_settings()
 
 
 def test_every_command_is_declared_and_implemented():

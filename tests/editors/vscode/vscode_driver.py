@@ -167,6 +167,10 @@ class VSCodeDriver:
         """Whether the status bar's entry has said these words since the window was opened."""
         return any(words in label for label in self.page.evaluate("window.coderLspStatus"))
 
+    def wait_for_second_server(self) -> None:
+        """Wait until the tests' own extension has started the server that its setting names."""
+        self.page.wait_for_selector('.statusbar-item:has-text("second server ready")')
+
     def run_command(self, title: str) -> None:
         """Run a command by its title in the command palette."""
         self._press("Control+Shift+P")

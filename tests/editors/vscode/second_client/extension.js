@@ -1,6 +1,6 @@
 /** Starts another language server beside ours, whichever the settings name. */
 
-import { workspace } from 'vscode';
+import { window, workspace } from 'vscode';
 import { LanguageClient } from 'vscode-languageclient/node';
 
 let client;
@@ -11,6 +11,9 @@ export async function activate() {
     const options = { documentSelector: [{ language: 'python' }] };
     client = new LanguageClient('second', 'Second server', { command, args }, options);
     await client.start();
+    const item = window.createStatusBarItem('secondClient.status');
+    item.text = 'second server ready';
+    item.show();
   }
 }
 
