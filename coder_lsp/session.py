@@ -241,6 +241,8 @@ class Session:
             self._shown.withdraw(snapshot.uri)
             return ()
         self.counters.shown += 1
+        if self.settings.completion_cache and answer.others:
+            self._keep_choice(snapshot, (answer.text, *answer.others))
         return self._shown.show(
             snapshot.uri,
             snapshot.language_id,
@@ -278,6 +280,11 @@ class Session:
             "underway": len(self._underway),
             **dataclasses.asdict(self.counters),
         }
+
+    def _keep_choice(self, snapshot: DocumentSnapshot, texts: tuple[str, ...]) -> None:
+        """Keep alternatives for typing through any of them; the first stays the first answer."""
+        for text in reversed(texts):
+            self._completion_cache.add(snapshot, text.replace("\r\n", "\n"))
 
     def _count(self, language: str, counts: Counts) -> None:
         self.counters.accepted += counts.accepted

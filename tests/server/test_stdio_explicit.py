@@ -55,6 +55,19 @@ async def test_an_explicit_request_has_alternatives_and_an_automatic_one_has_not
 
 
 @pytest.mark.asyncio
+async def test_any_alternative_can_be_typed_through(tmp_path: Path) -> None:
+    answer = {**ANSWER, "alternatives": ["bar(\n)", "baz"]}
+    async with connect(*write_script(tmp_path, answer)) as editor:
+        position = editor.open("x = ‸\r\ny")
+        assert texts(await ask(editor, position)) == ["foo(1)", "bar(\r\n)", "baz"]
+        assert texts(await editor.inline(position)) == ["foo(1)"]
+        position = editor.insert(position, "ba", version=2)
+
+        assert texts(await editor.inline(position)) == ["bar(\r\n)"]
+        assert (await editor.stats())["lastCompletion"]["source"] == "trie"
+
+
+@pytest.mark.asyncio
 async def test_as_many_as_the_setting_says(tmp_path: Path) -> None:
     arguments = write_script(tmp_path, ANSWER)
     async with connect(*arguments, settings={"alternatives": 1}) as editor:
