@@ -15,9 +15,10 @@ ENVIRONMENT_VARIABLE = "CODER_LSP_CAPTURES"
 """Names the folder to which tests save pictures; they save none when it is not set."""
 
 
-# rich has the picture load a font from a server of others; the reader's own will do.
-_FONTS = re.compile(r"@font-face \{\{.*?\}\}\s*", re.DOTALL)
-_FORMAT = _FONTS.sub("", CONSOLE_SVG_FORMAT)
+# rich has the picture load a font from a server of others; one of the reader's own will do.
+_FONT_LOADED = re.compile(r"@font-face \{\{.*?\}\}\s*", re.DOTALL)
+_FONTS = "Fira Code, Menlo, Consolas, Liberation Mono, DejaVu Sans Mono, monospace"
+_FORMAT = _FONT_LOADED.sub("", CONSOLE_SVG_FORMAT).replace("Fira Code, monospace", _FONTS)
 
 
 def save_capture(terminal: Terminal, name: str, title: str) -> None:
