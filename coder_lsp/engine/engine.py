@@ -10,6 +10,7 @@ from coder_lsp.engine.decode import decode, prefill
 from coder_lsp.engine.detokenizer import Detokenizer
 from coder_lsp.engine.drafter import Drafter, LookupMode
 from coder_lsp.engine.forced_text import ForcedText, Vocabulary
+from coder_lsp.engine.heap import return_freed_memory
 from coder_lsp.engine.memory import cache_bytes_of_a_document
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.path import Path
@@ -78,6 +79,7 @@ class Engine:
     def __init__(self, folder: ModelFolder, options: EngineOptions) -> None:
         """Check the files and load them. Raises ``ModelFolderError`` and ``EngineError``."""
         verify_changed_files(folder, verified_path())
+        return_freed_memory()
         self._manifest = folder.manifest
         self._tokenizer = Tokenizer(folder.tokenizer_path)
         self._runner = ModelRunner(
