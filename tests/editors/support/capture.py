@@ -4,9 +4,8 @@ import os
 import re
 from pathlib import Path
 
-from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.ansi import AnsiDecoder
-from rich.console import Console
+from rich.console import CONSOLE_SVG_FORMAT, Console
 from rich.text import Text
 
 from tests.editors.support.terminal import Terminal

@@ -82,7 +82,7 @@ SCENARIOS = (
             _SAVE,
         ),
         after="private = 1\n",
-        counts={"accepted": 1},
+        counts={"accepted": 1, "rejected": 1},
     ),
     Scenario(
         "dismiss",
@@ -93,10 +93,11 @@ SCENARIOS = (
             ("see", 'nt("hello")'),
             ("dismiss",),
             ("see_nothing",),
+            ("type_text", "x"),
             _SAVE,
         ),
-        after="pri\n",
-        counts={"accepted": 0},
+        after="prix\n",
+        counts={"accepted": 0, "rejected": 1},
     ),
     Scenario(
         "edit far away",
