@@ -27,6 +27,7 @@ _MODULES = types.MappingProxyType(
         "lookup": "bench.lookup.command",
         "order": "bench.order.command",
         "restart": "bench.restart",
+        "rounding": "bench.rounding.command",
         "server": "bench.server",
         "soak": "bench.soak",
         "stopping": "bench.stopping",

@@ -40,6 +40,12 @@ _INTERRUPTED = 130
     type=int,
     help="The same for routed experts. Default: 128 with int4, else as --block-size.",
 )
+@click.option(
+    "--scale-search/--no-scale-search",
+    default=True,
+    show_default=True,
+    help="With int4: try several scales for each block of weights. Slower, and more exact.",
+)
 @click.option("--context-length", type=int, help="Default: the model's own limit.")
 @click.option("--verify", is_flag=True, help="Compare with transformers afterwards (needs torch).")
 @click.option(
@@ -68,6 +74,7 @@ def command(
     attention: Attention,
     block_size: int,
     expert_block_size: int | None,
+    scale_search: bool,  # noqa: FBT001
     context_length: int | None,
     verify: bool,  # noqa: FBT001
     checks_only: bool,  # noqa: FBT001
@@ -98,7 +105,13 @@ def command(
         if verify:
             require_reference()
         config = ExportConfig(
-            precision, block_size, context_length, expert_block_size, target, attention
+            precision,
+            block_size,
+            context_length,
+            expert_block_size,
+            target,
+            attention,
+            scale_search,
         )
         if checks_only:
             check(source, out_dir, config, labels)

@@ -49,7 +49,8 @@ class ExportConfig:
     """What is asked for.
 
     ``context_length`` None means the model's own limit; ``asked_expert_block_size`` None means what
-    suits the precision. ``attention`` ``paged`` is a variant to try on GPUs.
+    suits the precision. ``attention`` ``paged`` is a variant to try on GPUs. ``scale_search`` is
+    for four bits: it takes some minutes at Lite's size.
     """
 
     precision: Precision
@@ -58,6 +59,7 @@ class ExportConfig:
     asked_expert_block_size: int | None = None
     target: Target = "cpu"
     attention: Attention = "standard"
+    scale_search: bool = True
 
     def __post_init__(self) -> None:
         for size in (self.block_size, self.expert_block_size):

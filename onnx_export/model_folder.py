@@ -54,8 +54,7 @@ def write_model_folder(
     """
     require_free(out_dir)
     graph_bytes = ir.to_proto(graph.model).SerializeToString(deterministic=True)
-    # The graph names all tensors with shapes and places, so it stands for the options too.
-    job = f"{hashlib.sha256(graph_bytes).hexdigest()}\n{weights_identity}\n"
+    job = f"{hashlib.sha256(graph_bytes).hexdigest()}\n{weights_identity}\n{export}\n"
     with partial_folder(out_dir, job) as folder:
         files = {
             WEIGHTS_NAME: _write_weights(folder, graph, on_progress),

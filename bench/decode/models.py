@@ -42,7 +42,7 @@ def made_up_lite(num_layers: int | None, *, with_peer: bool, tell: Callable[[str
         labels = Labels(name=ours.name, tokenizer=_tokenizer())
         source = MadeUp(LITE_CONFIG, num_layers=num_layers, seed=_SEED)
         try:
-            export(source, ours, ExportConfig("int4"), labels, lambda *_: None)
+            export(source, ours, ExportConfig("int4", scale_search=False), labels, lambda *_: None)
         except ExportError as exc:
             raise BenchError(str(exc)) from exc
     return Pair(ours, _peer_file(ours, num_layers, tell) if with_peer else None)

@@ -51,18 +51,20 @@ def build_deepseek_v2(
     layers = range(config.num_hidden_layers)
     past = [builder.input(f"past.{i}", builder.activations, cache_shape) for i in layers]
     present = []
+    plans = [plan.of_first_layer(), *([plan] * (config.num_hidden_layers - 1))]
 
     def attention(hidden: ir.Value, layer: int) -> ir.Value:
-        attended, cache = attend(builder, config, plan, hidden, past[layer])
+        attended, cache = attend(builder, config, plans[layer], hidden, past[layer])
         present.append(cache)
         return attended
 
     def feed_forward(hidden: ir.Value, layer: int) -> ir.Value:
         if config.is_dense(layer):
             return gated_mlp(
-                builder, hidden, "mlp", config.hidden_size, config.intermediate_size, plan.body
+                *(builder, hidden, "mlp", config.hidden_size, config.intermediate_size),
+                plans[layer].body,
             )
-        return mixture_of_experts(builder, config, plan, hidden)
+        return mixture_of_experts(builder, config, plans[layer], hidden)
 
     decoder(builder, config, plan, run, attention, feed_forward)
     for layer, cache in enumerate(present):

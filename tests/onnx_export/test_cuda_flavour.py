@@ -158,6 +158,9 @@ def test_paged_attention_has_types_and_shapes_that_fit(tiny_hf, tmp_path):
     assert shapes["past.0"] == shapes["present.0"] == ["num_blocks", "block_size", 1, 96]
     assert shapes["slot_mapping"] == ["num_tokens"]
     (node,) = (n for n in graph.node if "layers.0" in n.name and n.op_type == "PagedAttention")
+    # One cache and no values beside it: the kernel refuses them in this layout.
+    given = [i for i, name in enumerate(node.input) if name]
+    assert given == [0, 1, 3, 5, 6, 7, 10, 16]
     scale = next(a.f for a in node.attribute if a.name == "scale")
     # (128 + 64) ** -0.5, and YaRN's scaling squared: what transformers multiplies scores by.
     assert scale == pytest.approx(0.1147214, abs=1e-6)

@@ -87,3 +87,4 @@ def test_four_bits_spare_what_every_token_passes_through():
     assert bits["/model/layers.1/self_attn/kv_a_proj_with_mqa/MatMulNBits"] == 8
     assert bits["/lm_head/MatMulNBits"] == 8
     assert bits["/model/layers.1/self_attn/o_proj/MatMulNBits"] == 4
+    assert {bits[name] for name in bits if name.startswith("/model/layers.0/")} == {8}

@@ -41,6 +41,22 @@ def test_the_greatest_value_of_a_block_is_exact(bits):
     assert restored[0, 7] == -3.0
 
 
+@pytest.mark.parametrize("block_size", [32, 128])
+@pytest.mark.parametrize("scale_type", ["float32", "float16"])
+def test_a_search_moves_weights_less(block_size, scale_type):
+    weight = np.random.default_rng(0).standard_normal((64, 256)).astype(np.float32)
+
+    def error(*, searches):
+        quantization = Quantization(4, block_size, scale_type, searches)
+        restored = dequantize(quantization, *quantization.quantize(weight))
+        return ((restored - weight) ** 2).reshape(-1, block_size).sum(axis=-1)
+
+    found, plain = error(searches=True), error(searches=False)
+
+    assert (found <= plain * 1.001).all()
+    assert found.sum() < 0.95 * plain.sum()
+
+
 def test_a_block_of_zeros_stays_zero():
     weight = np.zeros((2, 32), np.float32)
     quantization = Quantization(4, 32)

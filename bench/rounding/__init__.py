@@ -1,0 +1,1 @@
+"""What each choice in rounding a model's weights costs."""
