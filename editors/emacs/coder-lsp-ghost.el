@@ -60,20 +60,25 @@ COMMAND informs the server that it was taken."
   "Makes `coder-lsp-ghost-map' stronger than the maps of minor modes.")
 (add-to-list 'emulation-mode-map-alists 'coder-lsp-ghost--emulation-alist)
 
+(defconst coder-lsp-ghost--hooks
+  '((post-command-hook . coder-lsp-ghost--after-command)
+    (window-selection-change-functions . coder-lsp-ghost--after-selection)
+    (before-revert-hook . coder-lsp-ghost--withdraw)
+    (change-major-mode-hook . coder-lsp-ghost--withdraw))
+  "Hooks of a buffer with ghost text, and what is to be done in them.")
+
 ;;;###autoload
 (define-minor-mode coder-lsp-ghost-mode
   "Show completions as ghost text while you type.
 
 \\{coder-lsp-ghost-map}"
   :group 'coder-lsp
-  (if coder-lsp-ghost-mode
-      (progn
-        (setq coder-lsp-ghost--point (coder-lsp-ghost--place))
-        (add-hook 'post-command-hook #'coder-lsp-ghost--after-command nil t)
-        (add-hook 'before-revert-hook #'coder-lsp-ghost--withdraw nil t))
-    (remove-hook 'post-command-hook #'coder-lsp-ghost--after-command t)
-    (remove-hook 'before-revert-hook #'coder-lsp-ghost--withdraw t)
-    (coder-lsp-ghost--withdraw)))
+  (coder-lsp-ghost--withdraw)
+  (setq coder-lsp-ghost--point (coder-lsp-ghost--place))
+  (pcase-dolist (`(,hook . ,function) coder-lsp-ghost--hooks)
+    (if coder-lsp-ghost-mode
+        (add-hook hook function nil t)
+      (remove-hook hook function t))))
 
 (defun coder-lsp-complete ()
   "Ask for completions at point, several of them if there are.
@@ -141,6 +146,13 @@ The keys for next and previous go through them."
            (coder-lsp-ghost--redraw)
            (coder-lsp-ghost--ask-soon))
           ((/= point old-point) (coder-lsp-ghost--withdraw)))))
+
+(defun coder-lsp-ghost--after-selection (window)
+  "Take the ghost text of WINDOW away when the user is not there any more.
+Who is in the minibuffer comes back."
+  (unless (memq window (list (selected-window) (minibuffer-selected-window)))
+    (with-current-buffer (window-buffer window)
+      (coder-lsp-ghost--withdraw))))
 
 (defun coder-lsp-ghost--place ()
   "Return point and tick: equal ones mean that nothing has happened between them."

@@ -80,6 +80,13 @@
       (should-not (coder-lsp-tests--shown))
       (should-not coder-lsp-ghost--items))))
 
+(ert-deftest coder-lsp-tests-it-does-not-outlive-the-mode ()
+  (dolist (change (list (lambda () (coder-lsp-ghost-mode -1)) #'text-mode))
+    (coder-lsp-tests--with-buffer "pri|"
+      (coder-lsp-tests--offer 0 3 "print(1)")
+      (funcall change)
+      (should-not (overlays-in (point-min) (point-max))))))
+
 (ert-deftest coder-lsp-tests-an-edit-elsewhere-leaves-it ()
   (coder-lsp-tests--with-buffer "pri|"
     (coder-lsp-tests--offer 0 3 "print(1)")

@@ -54,6 +54,13 @@ def test_typing_through_keeps_to_the_alternative(editor, project):
     project.wait_for_usage({"accepted": 1})
 
 
+def test_ghost_text_goes_with_its_window(editor):
+    editor.type_text("pri")
+    editor.see(FIRST)
+    editor.terminal.press("C-x", "2", "C-x", "o")
+    editor.terminal.wait_for_no(FIRST)
+
+
 def test_what_is_refused_is_counted(editor, project):
     editor.type_text("pri")
     editor.see(FIRST)
