@@ -178,6 +178,27 @@ SCENARIOS = (
         counts={"accepted": 1},
     ),
     Scenario(
+        "alternatives",
+        before="pri‸\n",
+        answers=(
+            {"prefix_ends_with": "pri", "completion": "nt(1)", "alternatives": ["nt(2)", "nt(3)"]},
+        ),
+        steps=(
+            ("trigger",),
+            ("see", "nt(1)"),
+            ("next_alternative",),
+            ("see", "nt(2)"),
+            ("previous_alternative",),
+            ("see", "nt(1)"),
+            ("previous_alternative",),
+            ("see", "nt(3)"),
+            ("accept",),
+            _SAVE,
+        ),
+        after="print(3)\n",
+        counts={"accepted": 1},
+    ),
+    Scenario(
         "killed server",
         before="‸\n",
         answers=answers_while_typing(_HELLO, 3),
@@ -215,6 +236,7 @@ def check_scenario(driver: type[EditorDriver], scenario: Scenario, project: Proj
         project.wait_for_file("example.py", scenario.after)
         if scenario.counts:
             project.wait_for_usage(scenario.counts)
+            assert "unknown" not in project.usage()["byEditor"]
     finally:
         editor.close()
         project.end_servers()
