@@ -77,6 +77,12 @@ def test_completion_that_is_typed_by_hand_counts_as_shown(project):
     check_scenario(NeovimDriver, scenario("‸\n", steps, 'print("hello")\n', counts=counts), project)
 
 
+def test_what_was_not_accepted_stays_without_being_asked_for(project):
+    steps = (("type_text", "tot"), ("see", "al ="), ("press", "M-Right", "M-Right"))
+    answers = answers_while_typing("total = 1", 3)
+    check_scenario(NeovimDriver, scenario("‸\n", steps, "total =\n", answers), project)
+
+
 @pytest.mark.parametrize(
     ("more", "key", "after"),
     [

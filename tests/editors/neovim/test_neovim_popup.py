@@ -70,6 +70,12 @@ shape = Shape()
             "shape.arx",
             id="a completion for another entry than the selected one is not shown",
         ),
+        pytest.param(
+            "menuone,noinsert,noselect",
+            (("see", "ea() / 2"), ("press", "Down", "Tab")),
+            "shape.ar    ",
+            id="nor is it taken before the server has answered",
+        ),
     ],
 )
 def test_beside_pylsp(project, completeopt, steps, taken):
