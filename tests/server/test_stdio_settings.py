@@ -63,7 +63,7 @@ async def test_a_model_that_cannot_be_loaded_is_told_once_and_can_be_replaced(
         assert await editor.inline(position) == []
         (_, message) = editor.shown
         assert str(tmp_path) in message
-        assert "coder-lsp-export" in message
+        assert "coder-lsp install" in message
         editor.configure({"coder-lsp": {"script": arguments[-1]}})
         assert await editor.inline(position)
         ends = [
