@@ -7,6 +7,7 @@ BIN := bin
 endif
 VENV := .venv
 REFERENCE := .venv-reference
+NODE := .venv-node
 OPTIMUM := .venv-optimum
 RUN := $(VENV)/$(BIN)/python
 
