@@ -31,6 +31,9 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       showStatus(statusItem, status);
       void vscode.commands.executeCommand('setContext', 'coderLsp.status', status.kind);
       if (status.kind === 'ready') {
+        void vscode.commands.executeCommand('setContext', 'coderLsp.hasBeenReady', true);
+      }
+      if (status.kind === 'ready') {
         void offerQuickSuggestions(context.globalState);
       }
     }),

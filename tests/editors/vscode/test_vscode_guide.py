@@ -27,7 +27,8 @@ def new_user(tmp_path, browser):
 def test_the_guide_leads_from_nothing_to_ghost_text(new_user, tmp_path):
     from tests.editors.vscode.served_code import clean_environment  # noqa: PLC0415
 
-    guide.follow("VS Code", clean_environment(new_user.home))
+    clone = guide.copy_clone(tmp_path / "clone")
+    guide.follow("VS Code", clone, clean_environment(new_user.home))
     new_user.configure({})
     project = Project(tmp_path / "work")
     path = project.write("example.py", "\n")

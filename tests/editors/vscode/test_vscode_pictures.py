@@ -33,6 +33,7 @@ LINE = "    middle = mean(numbers)"
 REST = "\n    return mean([(number - middle) ** 2 for number in numbers])"
 LOOKS = {
     "breadcrumbs.enabled": False,
+    "editor.fontFamily": "DejaVu Sans Mono",
     "editor.fontSize": 15,
     "editor.minimap.enabled": False,
     "editor.quickSuggestions": {"other": "on", "comments": "off", "strings": "off"},

@@ -192,8 +192,17 @@ class VSCodeDriver:
         self.page.click(_STATUS)
 
     def click_in_notification(self, title: str) -> None:
-        """Click a button of a notification."""
-        self.page.click(f'.notifications-toasts .monaco-button:has-text("{title}")')
+        """Click a button of a notification, be it shown still or collected behind the bell."""
+        button = self.page.locator(f'.notification-list-item .monaco-button:has-text("{title}")')
+
+        def is_shown() -> bool:
+            if not button.first.is_visible():
+                self.page.click('[id="status.notifications"]')
+                self.page.wait_for_timeout(500)
+            return button.first.is_visible()
+
+        wait_until(is_shown, f"a notification with {title}", self._look)
+        button.first.click()
 
     def _look_at(self, served: "ServedCode", project: Project, path: Path, page: "Page") -> None:
         self._served = served
