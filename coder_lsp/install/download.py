@@ -1,8 +1,8 @@
-"""Fetching a repository's files, so that an interruption at any byte costs nothing that has come.
+"""Fetching a repository's files, so that an interruption costs ten megabytes at most.
 
 The hub's library begins a file anew in each process, and a file of Lite has 8.6 GB: what has come
-of one is therefore kept here, under a name of its own, and moved to its place when its sha256 is
-right.
+of one is therefore kept here, under a name of its own, and moved to its place when its checksum is
+right. The library hands over ten megabytes at a time.
 """
 
 import hashlib
