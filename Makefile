@@ -86,4 +86,4 @@ $(OPTIMUM)/.complete: pyproject.toml $(wildcard optimum_plugin/pyproject.toml op
 	@$(PYTHON) -c "open('$@', 'w').close()"
 
 clean:
-	$(PYTHON) -c "import shutil; [shutil.rmtree(p, ignore_errors=True) for p in ('$(VENV)', '$(REFERENCE)', '$(OPTIMUM)')]"
+	$(PYTHON) -c "import shutil; [shutil.rmtree(p, ignore_errors=True) for p in ('$(VENV)', '$(NODE)', '$(REFERENCE)', '$(OPTIMUM)')]"

@@ -17,7 +17,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['build/*.js'],
+    files: ['scripts/*.js'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', URL: 'readonly' } },
   },
 );

@@ -12,7 +12,7 @@ from tests.editors.install.node import node_environment, run_npm
 
 _ROOT = Path(__file__).parents[3]
 _SOURCE = _ROOT / "editors" / "vscode"
-_PARTS = ("build", "images", "media", "src")
+_PARTS = ("scripts", "images", "media", "src")
 
 
 def install() -> Path:
@@ -29,7 +29,7 @@ def install() -> Path:
 
 def package_extension(source: Path, target: Path) -> Path:
     """Bundle another extension's ``extension.js`` with our libraries, and package it."""
-    script = _SOURCE / "build" / "bundle-other.js"
+    script = _SOURCE / "scripts" / "bundle-other.js"
     result = subprocess.run(
         [node(), script, source, target],
         cwd=_SOURCE,
