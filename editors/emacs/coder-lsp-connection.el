@@ -96,8 +96,10 @@ OBJECT is a hash table of lsp-mode or a plist, as eglot has them."
     (plist-get object (intern (concat ":" key)))))
 
 (defun coder-lsp-connection--of-lsp-mode ()
-  "Return lsp-mode's workspace of the current buffer that is ours, or nil."
-  (and (bound-and-true-p lsp-mode)
+  "Return lsp-mode's workspace of the current buffer that is ours, or nil.
+When lsp-mode opens a file in a server that runs already, it tells of that
+before the variable `lsp-mode' is set."
+  (and (fboundp 'lsp-workspaces)
        (seq-find #'coder-lsp-connection-workspace-p (lsp-workspaces))))
 
 (defun coder-lsp-connection-workspace-p (workspace)

@@ -164,26 +164,34 @@ class EglotBesidePylspDriver(EglotDriver):
     name: ClassVar[str] = "Emacs with eglot, beside pylsp"
     client: ClassVar[str] = "eglot-beside-pylsp"
     sections: ClassVar[tuple[str, ...]] = ("Emacs",)
+    section_beside: ClassVar[str] = "Emacs with eglot, beside another server"
 
     def configure(self, project: Project) -> None:
         super().configure(project)
-        *_, init = guide.commands_of("Emacs with eglot, beside another server")
+        *_, init = guide.commands_of(self.section_beside)
         command = ["sh", "-eux", "-c", init]
         subprocess.run(command, env=project.environment, capture_output=True, check=True)
 
     def see(self, rest: str) -> None:
+        self._type_until(lambda shown: shown.startswith(rest))
+        super().see(rest)
+
+    def see_something(self) -> None:
+        self._type_until(lambda shown: shown != "")
+        super().see_something()
+
+    def _type_until(self, is_right: Callable[[str], bool]) -> None:
         """Wait as a user does: Emacs asks at a key, and rass leaves out who is slow to start."""
         for _ in range(_NUM_KEYS):
-            if self._has_come(rest):
+            if self._has_come(is_right):
                 return
             last = self.terminal.cursor_line()[self.terminal.cursor()[1] - 1]
             self.terminal.press("BSpace")
             self.type_text(last)
-        super().see(rest)
 
-    def _has_come(self, rest: str) -> bool:
+    def _has_come(self, is_right: Callable[[str], bool]) -> bool:
         try:
-            wait_until(lambda: self.behind_cursor().startswith(rest), rest, patience_seconds=5)
+            wait_until(lambda: is_right(self.behind_cursor()), "a preview", patience_seconds=5)
         except AssertionError:
             return False
         return True

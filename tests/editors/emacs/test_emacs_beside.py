@@ -1,9 +1,12 @@
 """coder-lsp in Emacs beside pylsp: both answer."""
 
+import shutil
+
 import pytest
 
-from tests.editors.emacs.emacs_driver import EglotBesidePylspDriver, LspModeDriver
-from tests.editors.support.scenarios import answers_while_typing
+from tests.editors.emacs.emacs_driver import EglotBesidePylspDriver, LspModeDriver, provide_emacs
+from tests.editors.support import guide
+from tests.editors.support.scenarios import answers_while_typing, check_guide
 
 pytestmark = pytest.mark.editors
 
@@ -51,6 +54,15 @@ def test_with_eglot_both_servers_answer_through_the_multiplexer(project):
         project.wait_for_usage({"accepted": 1})
     finally:
         editor.close()
+
+
+def test_the_guide_leads_to_both_with_eglot(guided_project):
+    provide_emacs(guided_project)
+    shutil.rmtree(guided_project.home / ".emacs.d", ignore_errors=True)
+    guide.follow("Emacs", guided_project.clone, guided_project.environment)
+    num_shown = guided_project.usage()["shown"]
+    check_guide(EglotBesidePylspDriver, EglotBesidePylspDriver.section_beside, guided_project)
+    assert guided_project.usage()["shown"] > num_shown
 
 
 def complete_at_point(editor, expected):

@@ -110,6 +110,26 @@ def test_eglot_starts_a_server_again_by_itself(project):
         editor.close()
 
 
+def test_one_server_is_enough_for_two_projects(project):
+    project.write_script([{"prefix_ends_with": "pri", "completion": FIRST}])
+    editor = LspModeDriver(project, project.write("example.py", "\n"), project.scripted)
+    other = project.home / "other"
+    (other / ".git").mkdir(parents=True)
+    try:
+        editor.terminal.press("C-x", "C-f", "C-a", "C-k")
+        editor.type_text(str(other / "other.py"))
+        editor.terminal.press("Enter")
+        editor.terminal.wait_for("F1  other.py")
+        editor.wait_until_ready()
+        editor.type_text("pri")
+        editor.see(FIRST)
+        assert len(project.servers()) == 1
+        editor.evaluate("(list 'lsp-mode-shows-it lsp-inline-completion-mode)")
+        editor.terminal.wait_for("(lsp-mode-shows-it nil)")
+    finally:
+        editor.close()
+
+
 def test_the_display_can_be_left_to_lsp_mode(project):
     project.write_script([{"prefix_ends_with": "pri", "completion": FIRST}])
     settings = {**project.scripted, "ghostText": False}
