@@ -50,7 +50,7 @@ def test_nothing_is_left_unless_it_is_kept(tmp_path):
 
 
 def test_an_interrupted_export_is_compared_with_a_whole_one(tmp_path):
-    wide = {"hidden_size": 1024, "moe_intermediate_size": 512, "n_routed_experts": 64}
+    wide = {"hidden_size": 1024, "moe_intermediate_size": 512, "n_routed_experts": 32}
     report, _ = check_report(tmp_path, wide, "--interrupt")
 
     interruption = report["interruption"]

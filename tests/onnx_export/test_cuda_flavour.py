@@ -16,6 +16,7 @@ from onnx_export.errors import ConfigError
 from onnx_export.models.deepseek_v2 import build_deepseek_v2
 from onnx_export.quantization import QuantizationPlan
 from onnx_export.random_weights import RandomWeights
+from onnx_export.reference import Reference
 from tests.onnx_export.conftest import export_quietly
 from tests.support.parity import WAYS, Sequence, load_runner
 from tests.support.tiny_checkpoint import TINY_CONFIG, write_tiny_checkpoint
@@ -64,6 +65,17 @@ def test_halves_equal_the_exact_graph_however_it_is_read(exact, half, token_ids,
     # A token whose next best expert is nearer than halves can tell may be given to that one.
     assert np.quantile(errors, 0.99) < TOLERANCE
     assert errors.max() < 2 * TOLERANCE
+
+
+@pytest.mark.reference
+def test_halves_equal_transformers(checkpoint, half, token_ids):
+    expected = Reference(checkpoint).logits(token_ids)
+
+    logits = Sequence(half, 300).append(token_ids)
+
+    errors = np.abs(logits - expected).max(axis=-1) / expected.std()
+    assert np.quantile(errors, 0.99) < TOLERANCE
+    assert (logits.argmax(axis=-1) == expected.argmax(axis=-1)).mean() > 0.99
 
 
 def write_greedily(runner, prompt):

@@ -241,11 +241,11 @@ def test_a_parent_process_is_told_what_went_wrong(tiny_hf, tmp_path):
 def test_an_interrupted_command_says_how_to_go_on(tiny_hf, tmp_path, number):
     """At widths where writing takes a while: the signal comes when some of it is done."""
     config = json.loads((tiny_hf / "config.json").read_text())
-    wide = {**config, "hidden_size": 1024, "moe_intermediate_size": 512, "n_routed_experts": 64}
+    wide = {**config, "hidden_size": 1024, "moe_intermediate_size": 512, "n_routed_experts": 24}
     (tmp_path / "config.json").write_text(json.dumps(wide))
     (tmp_path / "tokenizer.json").write_bytes((tiny_hf / "tokenizer.json").read_bytes())
     out_dir = tmp_path / "out"
-    arguments = ["--random-weights", tmp_path / "config.json", out_dir, "--precision", "int4"]
+    arguments = ["--random-weights", tmp_path / "config.json", out_dir, "--precision", "int8"]
     with start_export(*arguments) as process:
         while json.loads(process.stdout.readline())["done"] < 5_000_000:
             pass
