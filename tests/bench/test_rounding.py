@@ -73,6 +73,7 @@ def test_rows_tell_how_far_each_recipe_is_from_float32(tmp_path):
     assert list(rows) == [recipe.name for recipe in RECIPES] + EXPORTS
     assert rows["exported, int8"]["divergence"] < rows["exported, int4"]["divergence"]
     assert 0 < rows["exported, int4"]["divergence"] < 2
+    assert abs(rows["exported, int8"]["perplexity_growth"]) < 0.05
     for row in rows.values():
         growth = row["perplexity"] / report["perplexity"] - 1
         assert row["perplexity_growth"] == pytest.approx(growth)
