@@ -52,7 +52,11 @@ class NeovimDriver:
             write_init(project, {"settings": settings, **(options or {})}, more)
         command = [str(programs.installed("neovim")), "-n", "-c", _LOOK, str(path)]
         self.terminal = Terminal(command, project.folder, project.environment)
-        self.terminal.wait_for(path.name, status)
+        try:
+            self.terminal.wait_for(path.name, status)
+        except AssertionError:
+            self.close()  # nobody else can: there is no driver yet
+            raise
 
     def place_cursor(self, line: int, column: int) -> None:
         self.command(
