@@ -10,7 +10,7 @@ def project(tmp_path):
     project = Project(tmp_path)
     project.provide("coder-lsp")
     yield project
-    project.end_servers()
+    project.end_programs()
 
 
 @pytest.fixture(scope="session")
@@ -24,4 +24,4 @@ def guided_project(tmp_path_factory):
     guide.copy_clone(project.clone)
     guide.follow(guide.FIRST_SECTION, project.clone, project.environment)
     yield project
-    project.end_servers()
+    project.end_programs()

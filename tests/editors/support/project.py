@@ -1,5 +1,6 @@
 """A folder in which a real editor works on files, with a home folder of its own."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -98,19 +99,25 @@ class Project:
             process.kill()
         wait_until(lambda: all(map(_has_ended, killed)), "the server to end")
 
-    def end_servers(self) -> None:
-        """Kill what an editor left behind."""
-        for process in self.servers():
-            process.kill()
+    def end_programs(self) -> None:
+        """Kill what was started in this project and is still there, editors and terminals too."""
+        for process in filter(self._is_ours, psutil.process_iter()):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def _is_our_server(self, process: psutil.Process) -> bool:
         try:
             arguments = process.cmdline()
-            is_server = "serve" in arguments and any("coder" in part for part in arguments)
-            state = process.environ().get("CODER_LSP_STATE_DIR") if is_server else None
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             return False
-        return state == str(self._state)
+        is_server = "serve" in arguments and any("coder" in part for part in arguments)
+        return is_server and self._is_ours(process)
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get("CODER_LSP_STATE_DIR") == str(self._state)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return False
 
 
 def _environment(base: Path) -> dict[str, str]:

@@ -239,7 +239,7 @@ def check_scenario(driver: type[EditorDriver], scenario: Scenario, project: Proj
             assert "unknown" not in project.usage()["byEditor"]
     finally:
         editor.close()
-        project.end_servers()
+        project.end_programs()
 
 
 def check_guide(driver: type[EditorDriver], section: str, project: Project) -> None:
@@ -253,7 +253,7 @@ def check_guide(driver: type[EditorDriver], section: str, project: Project) -> N
         editor.see_something()
     finally:
         editor.close()
-        project.end_servers()
+        project.end_programs()
 
 
 def check_embedded_model(driver: type[EditorDriver], project: Project) -> None:
@@ -272,7 +272,7 @@ def check_embedded_model(driver: type[EditorDriver], project: Project) -> None:
         assert len(written.rstrip()) > len("for i in ran")
     finally:
         editor.close()
-        project.end_servers()
+        project.end_programs()
 
 
 def _parameter(scenario: Scenario, driver: type[EditorDriver]) -> Any:

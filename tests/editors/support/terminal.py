@@ -2,7 +2,7 @@
 
 import contextlib
 import subprocess
-import uuid
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -30,11 +30,12 @@ class Terminal:
         columns: int = 100,
         rows: int = 30,
     ) -> None:
-        self._socket = f"coder-lsp-{uuid.uuid4().hex[:12]}"
+        # Of its own, since a socket's path must be short and tmux leaves the file behind.
+        self._folder = tempfile.TemporaryDirectory(prefix="tmux-", ignore_cleanup_errors=True)
         self._environment = environment
         configuration = folder.parent / "tmux.conf"
         configuration.write_text(_CONFIGURATION, encoding="utf-8")
-        self._program = [str(programs.installed("tmux")), "-u", "-L", self._socket]
+        self._program = [str(programs.installed("tmux")), "-u", "-S", f"{self._folder.name}/socket"]
         size = ["-x", str(columns), "-y", str(rows)]
         start = ["-f", str(configuration), "new-session", "-d", *size, "-c", str(folder)]
         self._run(*start, *command)
@@ -108,6 +109,7 @@ class Terminal:
         # Emacs with a buffer that was not saved goes on for ever, and grows as it does.
         with contextlib.suppress(psutil.NoSuchProcess):
             psutil.Process(int(pid)).kill()
+        self._folder.cleanup()
 
     def _run(self, *arguments: str) -> str:
         result = subprocess.run(
