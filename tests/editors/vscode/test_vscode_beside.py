@@ -52,7 +52,8 @@ def test_both_are_shown_when_the_user_says_so(window, served_code, project):
         lambda: served_code.settings().get("editor.quickSuggestions", {}).get("other") == "on",
         "the setting to be changed",
     )
-    window.place_cursor(1, 5)
+    window.place_cursor(1, 0)
+    window.page.keyboard.press("End")
     window.type_text("t")
     window.see_suggestion("path")
     # The list's selected entry is taken first, and what follows it was seen with it.

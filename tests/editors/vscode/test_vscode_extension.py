@@ -83,6 +83,16 @@ def test_a_server_that_keeps_ending_is_restarted_by_hand(window, project):
     window.see(REST)
 
 
+def test_the_server_is_restarted_by_command(window, project):
+    (before,) = project.servers()
+    window.run_command("coder-lsp: Restart Server")
+    wait_until(lambda: before not in project.servers(), "the server to end")
+    window.wait_for_status("ready")
+    window.type_text("pri")
+    window.see(REST)
+    assert len(project.servers()) == 1
+
+
 def test_a_program_that_is_not_there_is_told_with_its_remedy(served_code, project):
     served_code.configure({"coder-lsp.path": "/nowhere/coder-lsp"})
     path = project.write("example.py", "\n")

@@ -19,6 +19,9 @@ def new_user(tmp_path, browser):
     with serve_code(tmp_path / "code", browser, []) as served:
         local = served.home / ".local" / "bin"
         local.mkdir(parents=True)
+        # VS Code asks the login shell for PATH, and Debian's shells are told of this folder so.
+        profile = served.home / ".profile"
+        profile.write_text('PATH="$HOME/.local/bin:$PATH"\n', encoding="utf-8")
         (local / "uv").symlink_to(installed_program("uv"))
         (local / "code").symlink_to(served.programs / "code")
         yield served
