@@ -13,6 +13,8 @@ import random
 import statistics
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,6 @@ from coder_lsp.settings import Settings
 
 _URI = "file:///stopping.py"
 _UNHURRIED_MS = 600_000
-_NUM_LINES = 400
 _EXPLICIT = 1  # inlineCompletion's trigger kind: asked for, so that no debounce is waited for
 _BEGUN_SECONDS = 0.005
 """A request is on its way to the engine then."""
@@ -37,25 +38,20 @@ _BEGUN_SECONDS = 0.005
 @click.command()
 @click.option("--model", default="", metavar="DIR", help="Default: the embedded model.")
 @click.option("--trials", default=100, show_default=True)
+@click.option("--lines", default=400, show_default=True, help="Of the file that is completed.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--json", "json_path", required=True, type=click.Path(path_type=Path))
-def command(model: str, trials: int, seed: int, json_path: Path) -> None:
+def command(model: str, trials: int, lines: int, seed: int, json_path: Path) -> None:
     """Cancel generations at random moments; report how long the engine goes on."""
-    settings = Settings(model=model, time_budget_ms=_UNHURRIED_MS, disk_cache=False)
-    backend = LocalBackend.load(settings)
     chance = random.Random(seed)  # noqa: S311 (moments of a measurement)
-    prefill, decode = (_duration(backend, num_tokens=1), _duration(backend, num_tokens=32))
-    moments = {"prefill": (0.0, prefill), "decode": (prefill, max(decode, prefill * 1.01))}
-    stops = {
-        phase: [_stop_ms(backend, chance.uniform(*span)) for _ in range(trials // 2)]
-        for phase, span in moments.items()
-    }
-    ends = asyncio.run(_ends(model, chance, trials, prefill))
+    text = "".join(f"value_{i} = compute({i}, scale={i % 7})\n" for i in range(lines))
+    engine = _measure_engine(model, text, chance, trials)
+    ends = asyncio.run(_ends(model, text, chance, trials, engine.prefill_seconds))
     report = {
-        "model": backend.model,
-        "trials": sum(map(len, stops.values())),
-        "stop_ms": {phase: _summary(times) for phase, times in stops.items()},
-        "all_ms": _summary([ms for times in stops.values() for ms in times]),
+        "model": engine.model,
+        "trials": sum(map(len, engine.stops.values())),
+        "stop_ms": {phase: _summary(times) for phase, times in engine.stops.items()},
+        "all_ms": _summary([ms for times in engine.stops.values() for ms in times]),
         "answer_ms": {end: _summary(times) for end, times in ends.items() if times},
         "answered": {end: len(times) for end, times in ends.items()},
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
@@ -65,29 +61,51 @@ def command(model: str, trials: int, seed: int, json_path: Path) -> None:
     click.echo(json.dumps(report))
 
 
-def _request(num_tokens: int) -> FimRequest:
-    text = "".join(f"value_{i} = compute({i}, scale={i % 7})\n" for i in range(_NUM_LINES))
+@dataclass(frozen=True, slots=True)
+class _EngineFigures:
+    """``stops``: milliseconds to a quiet engine, by what was interrupted."""
+
+    model: str
+    prefill_seconds: float
+    stops: Mapping[str, Sequence[float]]
+
+
+def _measure_engine(model: str, text: str, chance: random.Random, trials: int) -> _EngineFigures:
+    """Measure in this process; the model is gone afterwards, since two may not fit the memory."""
+    settings = Settings(model=model, time_budget_ms=_UNHURRIED_MS, disk_cache=False)
+    backend = LocalBackend.load(settings)
+    prefill = _duration(backend, text, num_tokens=1)
+    decode = _duration(backend, text, num_tokens=32)
+    moments = {"prefill": (0.0, prefill), "decode": (prefill, max(decode, prefill * 1.01))}
+    stops = {
+        phase: [_stop_ms(backend, text, chance.uniform(*span)) for _ in range(trials // 2)]
+        for phase, span in moments.items()
+    }
+    return _EngineFigures(backend.model, prefill, stops)
+
+
+def _request(text: str, num_tokens: int) -> FimRequest:
     snapshot = DocumentSnapshot(_URI, 1, "python", text, len(text))
     return FimRequest(snapshot, GenerationOptions(max_new_tokens=num_tokens))
 
 
-def _duration(backend: LocalBackend, *, num_tokens: int) -> float:
+def _duration(backend: LocalBackend, text: str, *, num_tokens: int) -> float:
     """Return the seconds of a whole generation on an empty cache."""
     backend.forget(_URI)
     started = time.perf_counter()
-    for _ in backend.stream(_request(num_tokens), CancellationToken()):
+    for _ in backend.stream(_request(text, num_tokens), CancellationToken()):
         pass
     return time.perf_counter() - started
 
 
-def _stop_ms(backend: LocalBackend, moment: float) -> float:
+def _stop_ms(backend: LocalBackend, text: str, moment: float) -> float:
     """Cancel a generation ``moment`` seconds after its start; return how long it went on."""
     backend.forget(_URI)
     cancellation = CancellationToken()
     ended: list[float] = []
 
     def generate() -> None:
-        for _ in backend.stream(_request(num_tokens=512), cancellation):
+        for _ in backend.stream(_request(text, num_tokens=512), cancellation):
             pass
         ended.append(time.perf_counter())
 
@@ -101,7 +119,7 @@ def _stop_ms(backend: LocalBackend, moment: float) -> float:
 
 
 async def _ends(
-    model: str, chance: random.Random, trials: int, busy_seconds: float
+    model: str, text: str, chance: random.Random, trials: int, busy_seconds: float
 ) -> dict[str, list[float]]:
     """Return the milliseconds from a request's end to its answer, by what ended it.
 
@@ -119,15 +137,17 @@ async def _ends(
         for trial in range(trials):
             end = ("cancel", "edit")[trial % 2]
             moment = chance.uniform(_BEGUN_SECONDS, max(busy_seconds, 2 * _BEGUN_SECONDS))
-            answer_ms = await _end_ms(client, trial, end, moment)
+            answer_ms = await _end_ms(client, text, trial, end, moment)
             if answer_ms is not None:
                 times[end].append(answer_ms)
     return times
 
 
-async def _end_ms(client: StdioClient, trial: int, end: str, moment: float) -> float | None:
+async def _end_ms(
+    client: StdioClient, text: str, trial: int, end: str, moment: float
+) -> float | None:
     uri = f"file:///stopping/{trial}.py"
-    text = f"name = {trial}\n" + _request(num_tokens=1).snapshot.text
+    text = f"name = {trial}\n" + text
     document = {"uri": uri, "languageId": "python", "version": 1, "text": text}
     client.notify("textDocument/didOpen", {"textDocument": document})
     last = {"line": text.count("\n"), "character": 0}
@@ -146,7 +166,7 @@ async def _end_ms(client: StdioClient, trial: int, end: str, moment: float) -> f
     return answer_ms
 
 
-def _summary(times: list[float]) -> dict[str, float]:
+def _summary(times: Sequence[float]) -> dict[str, float]:
     ordered = sorted(times)
     return {
         "median": statistics.median(ordered),
