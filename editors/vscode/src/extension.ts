@@ -9,7 +9,7 @@ import { registerCommands } from './commands.js';
 import { readInstallation } from './environment.js';
 import { Installer } from './installer.js';
 import { OWN_SETTINGS, SECTION } from './serverSettings.js';
-import { Settings } from './settings.js';
+import { GHOST_TEXT, Settings } from './settings.js';
 import { createStatusItem, showStatus } from './statusItem.js';
 import { offerQuickSuggestions } from './suggestions.js';
 
@@ -53,6 +53,9 @@ async function settingsChanged(
   event: vscode.ConfigurationChangeEvent,
   client: CoderClient,
 ): Promise<void> {
+  if (event.affectsConfiguration(GHOST_TEXT)) {
+    await client.sendSettings();
+  }
   if (!event.affectsConfiguration(SECTION)) {
     return;
   }

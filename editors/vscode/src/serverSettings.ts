@@ -33,3 +33,20 @@ export function serverOptions(
   }
   return options;
 }
+
+/**
+ * Settle where completions come when that is left open: as ghost text if VS Code shows any.
+ *
+ * VS Code asks for its list at once after a trigger character, and for ghost text 50 ms later. A
+ * server that learned only then what is wanted would have answered with an entry of the list, and
+ * while that is open there is nothing left to say in ghost text.
+ */
+export function settlePlainCompletion(
+  options: Readonly<Record<string, unknown>>,
+  showsGhostText: boolean,
+): Record<string, unknown> {
+  if (options.plainCompletion !== 'auto') {
+    return options;
+  }
+  return { ...options, plainCompletion: showsGhostText ? 'never' : 'always' };
+}

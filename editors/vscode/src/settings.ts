@@ -7,8 +7,12 @@ import {
   SECTION,
   serverOptions,
   serverSettingNames,
+  settlePlainCompletion,
   type ConfigurationSection,
 } from './serverSettings.js';
+
+/** VS Code's own setting: whether it shows ghost text at all. */
+export const GHOST_TEXT = 'editor.inlineSuggest.enabled';
 
 interface Manifest {
   readonly version: string;
@@ -53,7 +57,9 @@ export class Settings {
   /** What is sent to the server. */
   forServer(): Record<string, unknown> {
     const section = this.section();
-    return serverOptions(this.serverNames, (name) => section.get(name));
+    const showsGhostText = vscode.workspace.getConfiguration().get(GHOST_TEXT, true);
+    const options = serverOptions(this.serverNames, (name) => section.get(name));
+    return settlePlainCompletion(options, showsGhostText);
   }
 
   /** Change a setting where the user has set it already, else for all of the user's windows. */

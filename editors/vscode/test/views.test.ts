@@ -4,7 +4,11 @@ import { documentSelector } from '../src/languages.js';
 import { menuEntries } from '../src/menu.js';
 import { readModels } from '../src/modelList.js';
 import { RestartPolicy } from '../src/restartPolicy.js';
-import { serverOptions, serverSettingNames } from '../src/serverSettings.js';
+import {
+  serverOptions,
+  serverSettingNames,
+  settlePlainCompletion,
+} from '../src/serverSettings.js';
 import { readStatus, STATUS_KINDS, viewOf, type Status } from '../src/status.js';
 import { describeUsage, readUsage } from '../src/usage.js';
 
@@ -83,6 +87,17 @@ test('the server is sent its own settings only', () => {
   expect(serverOptions(names, (name) => (name === 'model' ? 'x' : undefined))).toEqual({
     model: 'x',
   });
+});
+
+test.each([
+  ['auto', true, 'never'],
+  ['auto', false, 'always'],
+  ['always', true, 'always'],
+  ['never', false, 'never'],
+])('plain completion that is %s, with ghost text %s, is %s', (wanted, showsGhostText, sent) => {
+  const options = { model: 'x', plainCompletion: wanted };
+
+  expect(settlePlainCompletion(options, showsGhostText)).toEqual({ model: 'x', plainCompletion: sent });
 });
 
 test('languages become filters, a star all of them', () => {

@@ -10,7 +10,7 @@ from tests.editors.support.scenarios import (
     check_scenario,
     scenarios_for,
 )
-from tests.editors.vscode.vscode_driver import VSCodeDriver
+from tests.editors.vscode.vscode_driver import VSCodeDriver, user_settings
 
 pytestmark = pytest.mark.editors
 
@@ -22,6 +22,30 @@ def test_scenario(scenario, driver, project):
 
 def test_the_embedded_model_completes(driver, project):
     check_embedded_model(driver, project)
+
+
+def test_a_trigger_character_brings_ghost_text_and_no_list(driver, project):
+    path = project.write("example.py", "value =\n")
+    project.write_script(list(answers_while_typing("value = first", 8)))
+    with closing(driver(project, path, project.scripted)) as window:
+        # The first key after the start: VS Code asks for its list before it asks for ghost text.
+        window.place_cursor(0, 7)
+        window.type_text(" ")
+        window.see("first")
+        assert window.suggestions() == []
+
+
+def test_without_ghost_text_completions_come_in_the_list(served_code, project):
+    settings = user_settings(project, project.scripted)
+    served_code.configure({**settings, "editor.inlineSuggest.enabled": False})
+    path = project.write("example.py", "value =\n")
+    project.write_script(list(answers_while_typing("value = first", 8)))
+    with closing(VSCodeDriver.of_window(served_code, project, path, project.folder)) as window:
+        window.wait_for_status("ready")
+        window.open_file("example.py")
+        window.place_cursor(0, 7)
+        window.type_text(" ")
+        window.see_suggestion("first")
 
 
 def test_accepting_a_line_takes_its_end_along(driver, project):
