@@ -1,11 +1,37 @@
+import contextlib
 import functools
+import threading
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.editors.install import programs
 from tests.editors.install.vsix import package_extension
 from tests.editors.vscode.vscode_driver import VSCodeDriver
+
+
+@pytest.fixture
+def limit_seconds():
+    """How long a test may take: longer than all that it waits for in turn."""
+    return 300.0
+
+
+@pytest.fixture(autouse=True)
+def limited(limit_seconds):
+    """End the browser of a test that hangs: for a page that answers no more, Playwright waits."""
+    timer = threading.Timer(limit_seconds, _end_browsers)
+    timer.daemon = True
+    timer.start()
+    yield
+    timer.cancel()
+
+
+def _end_browsers():
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "chrom" in process.name():
+                process.kill()
 
 
 @pytest.fixture(scope="package")

@@ -137,7 +137,10 @@ def serve_code(folder: Path, browser: Browser, extensions: Sequence[Path]) -> It
         yield ServedCode(folder, port, browser)
     finally:
         process.terminate()
-        process.wait()
+        try:
+            process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
 
 
 def install_extension(code: Path, extension: Path, environment: Mapping[str, str]) -> None:

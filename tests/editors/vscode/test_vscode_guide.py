@@ -12,6 +12,12 @@ pytestmark = pytest.mark.editors
 
 
 @pytest.fixture
+def limit_seconds():
+    """It downloads and installs the server twice."""
+    return 1800.0
+
+
+@pytest.fixture
 def new_user(tmp_path, browser):
     """A user who has VS Code, uv and Python, and nothing of ours."""
     from tests.editors.vscode.served_code import serve_code  # noqa: PLC0415 (see conftest.py)
