@@ -14,7 +14,7 @@ SEED = 3
 NUM_CHARACTERS = 340
 
 FILES = {
-    "python": ("onnx_export/config.py", "onnx_export/checkpoint.py"),
+    "python": ("bench/sources/model_config.py", "bench/sources/checkpoint.py"),
     "typescript": ("bench/sources/router.ts", "coder_lsp/examples/taskQueue.ts"),
     "go": ("bench/sources/scheduler.go", "coder_lsp/examples/lru.go"),
     "rust": ("bench/sources/lexer.rs", "bench/sources/ring.rs"),

@@ -35,7 +35,7 @@ def test_the_report_on_a_tiny_model(tiny_folder, tmp_path):
     assert [(row["past"], row["new_tokens"]) for row in report["prefill"]] == [(70, 4), (96, 4)]
     assert [row["past"] for row in report["decode"]] == [70, 96]
     assert report["peer"] is report["milliseconds_per_layer"] is None
-    assert report["bits_per_weight"] == pytest.approx(32, rel=0.01)
+    assert report["bits_per_weight"] == pytest.approx(32, rel=0.05)
     assert report["peak_rss_bytes"] > 1 << 20
 
 
