@@ -1,9 +1,9 @@
 /**
  * VS Code's own suggestion list beside inline completions.
  *
- * By default it opens while one types only where no ghost text comes (`editor.quickSuggestions`:
- * `offWhenInlineCompletions`), which people take for a broken language server. The choice is the
- * user's, so it is offered, once.
+ * By default VS Code 1.139 opens it while one types only where no ghost text comes
+ * (`editor.quickSuggestions`: `offWhenInlineCompletions`), which people take for a broken language
+ * server. The choice is the user's, so it is offered, once.
  */
 
 import * as vscode from 'vscode';
@@ -18,9 +18,9 @@ export async function offerQuickSuggestions(memory: vscode.Memento): Promise<voi
   await memory.update(ASKED, true);
   const show = 'Show both';
   const chosen = await vscode.window.showInformationMessage(
-    'Where coder-lsp shows ghost text, VS Code opens its own list of suggestions only on Ctrl+Space. Let it open while you type, too?',
+    'While you type, VS Code opens its own list of suggestions only where no ghost text of coder-lsp comes; beside ghost text it takes Ctrl+Space. Let it open the list without waiting for ghost text?',
     show,
-    'Ghost text only',
+    'Leave it',
   );
   if (chosen === show) {
     await showQuickSuggestions();
