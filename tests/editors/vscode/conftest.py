@@ -10,6 +10,8 @@ from tests.editors.install import programs
 from tests.editors.install.vsix import package_extension
 from tests.editors.vscode.vscode_driver import VSCodeDriver
 
+_PLAYWRIGHTS = "--remote-debugging-pipe"  # the option with which Playwright starts every browser
+
 
 @pytest.fixture
 def limit_seconds():
@@ -30,7 +32,7 @@ def limited(limit_seconds):
 def _end_browsers():
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
-            if "chrom" in process.name():
+            if _PLAYWRIGHTS in process.cmdline():
                 process.kill()
 
 
