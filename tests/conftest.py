@@ -1,3 +1,5 @@
+import signal
+
 import pytest
 
 from coder_lsp.backends.local import embedded_model_path
@@ -20,6 +22,14 @@ def tokenizer(folder):
 @pytest.fixture
 def encoder(tokenizer):
     return LineEncoder(tokenizer)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible_children():
+    """Let children end at SIGINT, also where a shell started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.cursor import parse_cursor
 from training.fim_transform import span as spans
+from training.fim_transform import syntax
 
 BRANCH = """def f(a):
     if a:
@@ -107,3 +108,19 @@ def test_what_closes_the_line_belongs_to_the_middle():
     check_closing_tail("f(‸a, b‸)\nx\n", "a, b)")
     check_closing_tail("f(‸a‸, b)\nx\n", "a")
     check_closing_tail("f(‸a)‸\nx\n", "a)")
+
+
+def test_an_error_of_the_parser_itself_is_met_by_parsing_again(monkeypatch):
+    text = "def f(a):\n    return g(a)\n"
+    expected = syntax.syntax_nodes(text, 0, "python")
+    parse, errors = syntax.ast.parse, [SystemError("AST constructor recursion depth mismatch")]
+
+    def parse_badly_once(source):
+        if errors:
+            raise errors.pop()
+        return parse(source)
+
+    monkeypatch.setattr(syntax.ast, "parse", parse_badly_once)
+
+    assert syntax.syntax_nodes(text, 0, "python") == expected
+    assert not errors

@@ -35,11 +35,23 @@ def syntax_nodes(text: str, offset: int, language: str) -> list[tuple[int, int]]
     return [(start, end) for start, end in nodes if offset <= start < offset + _REACH]
 
 
+def _parse(text: str) -> ast.Module:
+    """Parse, once more where another thread parsed meanwhile.
+
+    CPython up to 3.12 counts the depth of syntax trees for all threads together (its issue 106905)
+    and takes what they make of the count for an error of its own.
+    """
+    try:
+        return ast.parse(text)
+    except SystemError:
+        return ast.parse(text)
+
+
 def _python_nodes(text: str) -> Iterator[tuple[int, int]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
-            tree = ast.parse(text)
+            tree = _parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return
     starts = [0]
