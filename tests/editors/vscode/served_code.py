@@ -79,8 +79,10 @@ class ServedCode:
 
     def settings(self) -> dict[str, Any]:
         """Return the user's settings as they stand, changed by the editor itself perhaps."""
-        parts = [json.loads(path.read_text("utf-8")) for path in (self._user, self._machine)]
-        return {**parts[0], **parts[1]}
+        # The editor empties a file before it writes it.
+        texts = [path.read_text("utf-8") or "{}" for path in (self._user, self._machine)]
+        user, machine = map(json.loads, texts)
+        return {**user, **machine}
 
     @property
     def _user(self) -> Path:
