@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from bench.decode.subject import NUM_DECODED
 from coder_lsp.cancellation import CancellationToken
+from coder_lsp.engine.cache_tensors import CacheTensors
 from coder_lsp.engine.decode import prefill
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.prefill_pace import PrefillPace
@@ -37,7 +38,6 @@ class OurModel:
             entry.size for name, entry in folder.manifest.files.items() if name not in names
         )
         self._pace = PrefillPace(folder.manifest.cache.num_layers)
-        self._capacity = capacity
         self._cache = self._runner.create_cache(capacity)
         for _ in range(_PACE_PASSES):  # the pace is learnt, as when the server starts
             self._cache.trim(self._cache.offset)
@@ -46,7 +46,7 @@ class OurModel:
     @property
     def cache_bytes_per_token(self) -> int:
         """Bytes of the KV cache that a token takes."""
-        return self._cache.nbytes // self._capacity
+        return CacheTensors.of(self.manifest.cache).token_bytes
 
     def set_past(self, num_tokens: int) -> None:
         """Fill the cache up with copies of rows: what stands in them costs the same."""

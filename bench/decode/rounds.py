@@ -12,9 +12,6 @@ Point = tuple[int, int]
 DECODING = 0
 
 
-_CAPACITY_STEP = 256
-
-
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``widths`` are of passes of the prompt, in tokens; decoding is measured at each past, too."""
@@ -25,9 +22,8 @@ class Plan:
 
     @property
     def capacity(self) -> int:
-        """Tokens that a cache must have room for, in whole steps."""
-        needed = max(self.pasts) + max(self.widths) + 2 * NUM_DECODED
-        return -(-needed // _CAPACITY_STEP) * _CAPACITY_STEP
+        """Tokens that a cache must have room for."""
+        return max(self.pasts) + max(self.widths) + 2 * NUM_DECODED
 
 
 @dataclass(frozen=True, slots=True)

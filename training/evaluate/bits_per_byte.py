@@ -14,6 +14,7 @@ import torch
 from coder_lsp.prompt.line_encoder import LineEncoder
 from training.corpus.store import Corpus, SourceFile
 from training.data.batches import IGNORED
+from training.evaluate.held_out import held_out_files
 from training.model.deepseek import DeepSeek
 
 _PIECE_LENGTH = 1024
@@ -42,13 +43,9 @@ def bits_per_byte(
     seed: int,
 ) -> dict[str, BitsPerByte]:
     """Measure on about as many bytes of each language's held-out documents, drawn by the seed."""
-    by_language: dict[str, list[SourceFile]] = {}
-    for file in corpus.files:
-        if file.use == "held-out":
-            by_language.setdefault(file.language, []).append(file)
     return {
         language: _measure(model, corpus, files, encoder, bos, bytes_per_language, seed)
-        for language, files in sorted(by_language.items())
+        for language, files in held_out_files(corpus).items()
     }
 
 
@@ -61,7 +58,7 @@ def _measure(
     max_bytes: int,
     seed: int,
 ) -> BitsPerByte:
-    files = sorted(files, key=lambda file: (file.package, file.path))
+    files = list(files)
     Random(seed).shuffle(files)
     length = min(_PIECE_LENGTH, model.shape.max_position_embeddings)
     pieces: list[list[int]] = []

@@ -14,6 +14,7 @@ from coder_lsp.completer import CompletionRequest, complete
 from coder_lsp.document import DocumentSnapshot
 from coder_lsp.generation import GenerationOptions
 from training.corpus.store import Corpus, SourceFile
+from training.evaluate.held_out import held_out_files
 
 _MIN_REST = 3
 """Code points that must be left to guess, blanks at the end aside."""
@@ -49,13 +50,9 @@ def held_out_lines(
     backend: Backend, corpus: Corpus, lines_per_language: int, seed: int
 ) -> dict[str, HeldOutLines]:
     """Complete lines of so many documents of each language, drawn by the seed."""
-    by_language: dict[str, list[SourceFile]] = {}
-    for file in corpus.files:
-        if file.use == "held-out":
-            by_language.setdefault(file.language, []).append(file)
     return {
         language: _measure(backend, corpus, files, lines_per_language, seed)
-        for language, files in sorted(by_language.items())
+        for language, files in held_out_files(corpus).items()
     }
 
 
@@ -82,7 +79,7 @@ def _measure(
     backend: Backend, corpus: Corpus, files: Sequence[SourceFile], num_lines: int, seed: int
 ) -> HeldOutLines:
     chance = Random(seed)
-    files = sorted(files, key=lambda file: (file.package, file.path))
+    files = list(files)
     chance.shuffle(files)
     num_measured = num_exact = 0
     for file in files:
