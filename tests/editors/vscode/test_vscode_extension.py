@@ -85,9 +85,10 @@ def test_a_server_that_keeps_ending_is_restarted_by_hand(window, project):
 
 def test_the_server_is_restarted_by_command(window, project):
     (before,) = project.servers()
+    told = window.told()
     window.run_command("coder-lsp: Restart Server")
     wait_until(lambda: before not in project.servers(), "the server to end")
-    window.wait_for_status("ready")
+    window.wait_for_restart(told)
     window.type_text("pri")
     window.see(REST)
     assert len(project.servers()) == 1
@@ -148,7 +149,7 @@ def test_several_folders_have_one_server(served_code, project):
     workspace = project.write("two.code-workspace", json.dumps(folders))
     path = project.folder / "first" / "first.py"
     with closing(VSCodeDriver.of_window(served_code, project, path, workspace)) as window:
-        window.wait_for_status("ready")
+        window.wait_for_folders("first", "second")
         for name in ("first.py", "second.py"):
             window.open_file(name)
             window.type_text("pri")
@@ -180,6 +181,7 @@ def test_another_extension_with_the_same_server_is_told(served_code, project):
     served_code.configure({**settings, **second})
     path = project.write("example.py", "\n")
     with closing(VSCodeDriver.of_window(served_code, project, path, project.folder)) as window:
+        window.wait_for_status("not working")
         window.open_file("example.py")
         window.wait_for_second_server()
         window.place_cursor(0, 0)

@@ -18,6 +18,16 @@ EXTENSION_ID = "coder-lsp.coder-lsp"
 _STATUS = f'[id="{EXTENSION_ID}.coderLsp.status"] [aria-label]'
 # What continues an entry of the open list is of a class of its own.
 _GHOST_TEXT = '.editor-instance [class*="ghost-text-decoration"]'
+# What is typed before the quick input has the focus is lost, or goes into the file.
+_IS_ASKED = """
+(prefix) => document.querySelector(".quick-input-widget input:focus")?.value === prefix
+"""
+_FOCUSED_EDITOR = ".editor-instance .monaco-editor.focused"
+# VS Code makes the part of an editor that asks for ghost text when the browser is idle, 5 s later
+# at the latest, and asks nothing for keys that came before. Idle callbacks run in their order.
+_WAIT_UNTIL_IDLE = "new Promise((go) => requestIdleCallback(go, { timeout: 6000 }))"
+_FOLDER = '.explorer-folders-view .monaco-list-row[aria-level="1"][aria-label^="{}"]'
+_NO_FOLDERS = '.welcome-view-content:has-text("not yet added a folder")'
 _SUGGESTION = ".suggest-widget.visible .monaco-list-row .label-name"
 _NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 
@@ -49,22 +59,34 @@ class VSCodeDriver:
 
     def open_file(self, name: str) -> None:
         """Open a file of the project by the keyboard."""
-        self._press("Control+P")
-        self.page.keyboard.type(name)
-        self.page.wait_for_selector(f'.quick-input-list [aria-label^="{name}"]')
-        self._press("Enter")
+        self._ask("Control+P", "", name, f'.focused[aria-label^="{name}"]')
         self.page.wait_for_selector(f'.tab.active[data-resource-name="{name}"]')
-        self.page.wait_for_selector(".editor-instance .monaco-editor.focused")
+        self.page.wait_for_selector(_FOCUSED_EDITOR)
+        self.page.evaluate(_WAIT_UNTIL_IDLE)
+
+    def wait_for_folders(self, *names: str) -> None:
+        """Wait until a workspace of several folders is there, and the server is ready.
+
+        VS Code 1.139 in a browser loses the folders for good when it can first read the workspace's
+        file just as it sets the empty workspace up. A user would load the window anew.
+        """
+
+        def are_there() -> bool:
+            self.wait_for_status("ready")
+            if self.page.locator(_NO_FOLDERS).is_visible():
+                self.page.reload()
+            return all(self.page.locator(_FOLDER.format(name)).is_visible() for name in names)
+
+        wait_until(are_there, f"the folders {names}", self._look)
+        wait_until(lambda: len(self._project.servers()) == 1, "a window's former server to end")
 
     def place_cursor(self, line: int, column: int) -> None:
         """Go to a line and column, which VS Code counts in UTF-16 units from 1."""
         text = self._path.read_bytes().decode().splitlines()
         before = text[line][:column] if line < len(text) else " " * column
         units = len(before.encode("utf-16-le")) // 2
-        self._press("Control+G")
-        self.page.wait_for_selector(".quick-input-widget:visible")
-        self.page.keyboard.type(f"{line + 1}:{units + 1}")
-        self._press("Enter")
+        self._ask("Control+G", ":", f"{line + 1}:{units + 1}")
+        self.page.wait_for_selector(_FOCUSED_EDITOR)
         self.page.wait_for_selector(f'[id="status.editor.selection"]:has-text("Ln {line + 1},")')
 
     def type_text(self, text: str) -> None:
@@ -163,9 +185,22 @@ class VSCodeDriver:
             patience_seconds,
         )
 
+    def told(self) -> list[str]:
+        """Return all that the status bar's entry has said since the window was opened."""
+        return self.page.evaluate("window.coderLspStatus")
+
     def has_told(self, words: str) -> bool:
-        """Whether the status bar's entry has said these words since the window was opened."""
-        return any(words in label for label in self.page.evaluate("window.coderLspStatus"))
+        """Whether it has said these words."""
+        return any(words in label for label in self.told())
+
+    def wait_for_restart(self, told: list[str], patience_seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until the server is ready again, since the entry had said what was ``told``."""
+
+        def is_restarted() -> bool:
+            labels = self.told()[len(told) :]
+            return any("starting" in label for label in labels) and "coder-lsp: ready" in labels[-1]
+
+        wait_until(is_restarted, "the server to be started again", self._look, patience_seconds)
 
     def wait_for_second_server(self) -> None:
         """Wait until the tests' own extension has started the server that its setting names."""
@@ -173,16 +208,13 @@ class VSCodeDriver:
 
     def run_command(self, title: str) -> None:
         """Run a command by its title in the command palette."""
-        self._press("Control+Shift+P")
-        self.page.wait_for_selector(".quick-input-widget:visible")
-        self.page.keyboard.type(title)
-        self.page.wait_for_selector(f'.quick-input-list .focused[aria-label^="{title}"]')
-        self._press("Enter")
+        self._ask("Control+Shift+P", ">", title, f'.focused[aria-label^="{title}"]')
 
     def choose(self, label: str) -> None:
         """Choose an entry of the list that is open."""
         entry = f'.quick-input-list [role="option"]:has-text("{label}")'
         self.page.wait_for_selector(entry)
+        self.page.wait_for_function(_IS_ASKED, arg="")
         self.page.keyboard.type(label)
         self.page.wait_for_selector(f"{entry}.focused, .focused {entry}")
         self._press("Enter")
@@ -192,13 +224,14 @@ class VSCodeDriver:
         self.page.click(_STATUS)
 
     def click_in_notification(self, title: str) -> None:
-        """Click a button of a notification, be it shown still or collected behind the bell."""
-        button = self.page.locator(f'.notification-list-item .monaco-button:has-text("{title}")')
+        """Click a button of a notification among those behind the bell, where they stay."""
+        centre = self.page.locator(".notifications-center.visible")
+        button = centre.locator(f'.monaco-button:has-text("{title}")')
 
         def is_shown() -> bool:
-            if not button.first.is_visible():
+            if not centre.is_visible():
                 self.page.click('[id="status.notifications"]')
-                self.page.wait_for_timeout(500)
+                self.page.wait_for_timeout(500)  # the bell is also what closes them
             return button.first.is_visible()
 
         wait_until(is_shown, f"a notification with {title}", self._look)
@@ -210,6 +243,15 @@ class VSCodeDriver:
         self._path = path
         self.page = page
 
+    def _ask(self, key: str, prefix: str, text: str, found: str | None = None) -> None:
+        """Open VS Code's quick input, type into it, and press Enter once it has ``found`` it."""
+        self._press(key)
+        self.page.wait_for_function(_IS_ASKED, arg=prefix)
+        self.page.keyboard.type(text)
+        if found is not None:
+            self.page.wait_for_selector(f".quick-input-list {found}")
+        self._press("Enter")
+
     def _press(self, key: str) -> None:
         self.page.keyboard.press(key)
 
@@ -217,8 +259,7 @@ class VSCodeDriver:
         """Return what the window shows, and leave a picture beside the project."""
         picture = self._project.folder.parent / "window.png"
         self.page.screenshot(path=picture)
-        labels = self.page.evaluate("window.coderLspStatus")
-        return f"ghost text {self.ghost_text()!r}, status {labels}, picture {picture}"
+        return f"ghost text {self.ghost_text()!r}, status {self.told()}, picture {picture}"
 
 
 def user_settings(project: Project, settings: Mapping[str, Any]) -> dict[str, Any]:
