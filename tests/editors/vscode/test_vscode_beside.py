@@ -18,7 +18,7 @@ def window(served_code, project):
     """A window on a file where ``os.pa`` is completed by both."""
     second = {"secondClient.command": [str(installed_program("pylsp"))]}
     served_code.configure({**user_settings(project, project.scripted), **second})
-    project.write_script(list(answers_while_typing(LINE, 5)))
+    project.write_script(list(answers_while_typing(LINE, 4)))
     path = project.write("example.py", "import os\n\n")
     with closing(VSCodeDriver.of_window(served_code, project, path, project.folder)) as window:
         window.wait_for_status("ready")
