@@ -153,8 +153,9 @@ export class CoderClient implements vscode.Disposable {
 
   private createClient(command: string): LanguageClient {
     const serverLog = new ServerLog(this.log);
+    let hasFailedToStart = false;
     const tellFailedStart = (): void => {
-      if (this.client === client && client.state === State.StartFailed) {
+      if (this.client === client && hasFailedToStart) {
         this.setStatus(couldNotStart(serverLog.lastLine));
       }
     };
@@ -202,9 +203,11 @@ export class CoderClient implements vscode.Disposable {
       if (newState === State.Running) {
         this.isProviding = true;
         this.provideAsWanted();
-      } else {
-        tellFailedStart();
       }
+      // languageclient calls what could not be started stopped once it hears of its end.
+      hasFailedToStart =
+        newState === State.StartFailed || (hasFailedToStart && newState === State.Stopped);
+      tellFailedStart();
     });
     return client;
   }
