@@ -29,7 +29,12 @@ def window(served_code, project):
         window.type_text("os.")
         window.see_suggestion("path")
         window.dismiss()
-        window.type_text("pa")
+        window.type_text("p")
+        window.see("ath.join(a)")
+        # Where ghost text takes longer than 750 ms VS Code has opened the list, and it stays open.
+        if window.suggestions():
+            window.dismiss()
+        window.type_text("a")
         window.see("th.join(a)")
         yield window
 
@@ -47,7 +52,7 @@ def test_by_default_the_list_opens_beside_ghost_text_when_it_is_asked_for(window
 
 
 def test_both_are_shown_when_the_user_says_so(window, served_code, project):
-    window.click_in_notification("Show both")
+    window.press_in_notification("Show both")
     wait_until(
         lambda: served_code.settings().get("editor.quickSuggestions", {}).get("other") == "on",
         "the setting to be changed",

@@ -76,7 +76,7 @@ def test_a_server_that_keeps_ending_is_restarted_by_hand(window, project):
         window.wait_for_status("ready")
     project.kill_server()
     window.wait_for_status("not working", "ended 5 times")
-    window.click_in_notification("Restart the server")
+    window.press_in_notification("Restart the server")
     window.wait_for_status("ready")
     window.place_cursor(0, 0)
     window.type_text("pri")

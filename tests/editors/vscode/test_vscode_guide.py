@@ -43,7 +43,7 @@ def test_the_guide_leads_from_nothing_to_ghost_text(new_user, tmp_path):
     path = project.write("example.py", "\n")
     with closing(VSCodeDriver.of_window(new_user, project, path, project.folder)) as window:
         window.wait_for_status("not working", "Install it")
-        window.click_in_notification("Install")
+        window.press_in_notification("Install")
         window.choose("With pip")
         window.wait_for_status("ready", patience_seconds=600)
         window.open_file("example.py")
