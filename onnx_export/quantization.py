@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from onnx_export.config import MIN_BLOCK_SIZE, ExportConfig
 from onnx_export.errors import ConfigError
-from onnx_export.float_types import SINGLE, FloatTypes
+from onnx_export.float_types import FloatTypes
 from onnx_export.segments import Array
 
 ScaleType = Literal["float32", "float16"]
@@ -153,14 +153,6 @@ class QuantizationPlan:
     experts: Quantization | None
     sensitive: Quantization | None
     float_types: FloatTypes
-
-    @property
-    def quantizes_heads(self) -> bool:
-        """Whether the matrices of single attention heads are kept in eight bits.
-
-        The kernels that multiply them exist for float32 activations on the processor only.
-        """
-        return self.body is not None and self.float_types == SINGLE
 
     @classmethod
     def of(cls, export: ExportConfig) -> "QuantizationPlan":

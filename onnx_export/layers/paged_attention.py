@@ -72,7 +72,7 @@ def paged_latent_attention(
     """Return the output ``[N, hidden]`` and the cache ``[blocks, block size, 1, width]``."""
     heads, latent = config.num_attention_heads, config.kv_lora_rank
     with builder.scope("self_attn"):
-        weight_uk, weight_uv = up_projections(builder, config, plan)
+        weight_uk, weight_uv = up_projections(builder, config)
         query = absorbed_query(builder, config, plan, hidden, weight_uk, pages.rotation)
         query = builder.op("Transpose", [query], {"perm": [1, 0, 2]})
         query = builder.op("Reshape", [query, builder.integers(-1, heads * config.cache_width)])

@@ -66,34 +66,6 @@ def test_rounded_nodes_and_weights_keep_the_names():
     assert "model.layers.0.self_attn.q_proj.weight.scales" in weights
 
 
-LITE_HEADS = {
-    "num_attention_heads": 16,
-    "num_key_value_heads": 16,
-    "kv_lora_rank": 512,
-    "v_head_dim": 128,
-}
-
-
-@pytest.mark.parametrize(
-    ("export", "changes", "op_types"),
-    [
-        (ExportConfig("int4"), LITE_HEADS, {"MatMulIntegerToFloat"}),
-        (ExportConfig("int8"), LITE_HEADS, {"MatMulIntegerToFloat"}),
-        (ExportConfig("int4"), {}, {"MatMul"}),  # they stay in the processor's cache
-        (ExportConfig("fp32"), LITE_HEADS, {"MatMul"}),
-        (ExportConfig("int4", target="cuda"), LITE_HEADS, {"MatMul"}),
-    ],
-)
-def test_large_matrices_of_heads_are_rounded_for_the_processor(export, changes, op_types):
-    config = parse_deepseek_v2_config({**TINY_CONFIG, **changes})
-    graph = build_deepseek_v2(config, QuantizationPlan.of(export), RandomWeights(0), "test").graph
-
-    found = [node.op_type for node in graph if any("kv_b" in str(i) for i in node.inputs)]
-
-    assert len(found) == 2 * config.num_hidden_layers
-    assert set(found) == op_types
-
-
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_tied_embeddings_are_stored_once(precision):
     def vocabulary_bytes(graph):
