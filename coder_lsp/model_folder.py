@@ -44,7 +44,7 @@ class Architecture:
 
 @dataclass(frozen=True, slots=True)
 class LatentLayout:
-    """One ``[capacity, width]`` tensor a layer, ``past.{i}`` and ``present.{i}``."""
+    """One ``[total_length, width]`` tensor a layer, ``past.{i}`` and ``present.{i}``."""
 
     kind: Literal["latent"]
     num_layers: int

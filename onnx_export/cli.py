@@ -38,7 +38,8 @@ _INTERRUPTED = 130
 @click.option(
     "--expert-block-size",
     type=int,
-    help="The same for routed experts. Default: 128 with int4, else as --block-size.",
+    help="The same for routed experts, and for what int4 keeps in 8 bits. Default: 128 with int4, "
+    "else as --block-size.",
 )
 @click.option(
     "--scale-search/--no-scale-search",

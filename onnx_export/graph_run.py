@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,20 +29,17 @@ class GraphRun:
             str(model_folder / GRAPH_NAME), options, providers=["CPUExecutionProvider"]
         )
         self._binding = self._session.io_binding()
-        past = [i for i in self._session.get_inputs() if i.name.startswith("past.")]
+        self._past = [i for i in self._session.get_inputs() if i.name.startswith("past.")]
         # The one dimension with a name is that of the tokens.
-        shapes = [[capacity if isinstance(size, str) else size for size in i.shape] for i in past]
-        types = [np.float16 if "float16" in tensor.type else np.float32 for tensor in past]
+        shapes = [_with_tokens(tensor, capacity) for tensor in self._past]
+        types = [np.float16 if "float16" in tensor.type else np.float32 for tensor in self._past]
         self._buffers = [np.zeros(*pair) for pair in zip(shapes, types, strict=True)]
-        self._values = [onnxruntime.OrtValue.ortvalue_from_numpy(b) for b in self._buffers]
-        for tensor, value in zip(past, self._values, strict=True):
-            self._binding.bind_ortvalue_input(tensor.name, value)
-            self._binding.bind_ortvalue_output(tensor.name.replace("past", "present", 1), value)
         self.offset = 0
 
     def append(self, token_ids: Sequence[int]) -> NDArray[np.float32]:
         """Read tokens after what was read before; return their logits ``[N, vocabulary]``."""
         total = self.offset + len(token_ids)
+        self._bind_cache(total)
         inputs = {
             "input_ids": list(token_ids),
             "position_ids": list(range(self.offset, total)),
@@ -58,3 +56,15 @@ class GraphRun:
     def trim(self, offset: int) -> None:
         """Forget all tokens from ``offset`` on."""
         self.offset = offset
+
+    def _bind_cache(self, total_length: int) -> None:
+        """Bind buffers as past and present; a latent's rows up to ``total_length`` only."""
+        for tensor, buffer in zip(self._past, self._buffers, strict=True):
+            shape = _with_tokens(tensor, total_length) if buffer.ndim == 2 else buffer.shape  # noqa: PLR2004
+            place = ("cpu", 0, buffer.dtype, shape, buffer.ctypes.data)
+            self._binding.bind_input(tensor.name, *place)
+            self._binding.bind_output(tensor.name.replace("past", "present", 1), *place)
+
+
+def _with_tokens(tensor: Any, num_tokens: int) -> list[int]:
+    return [num_tokens if isinstance(size, str) else size for size in tensor.shape]

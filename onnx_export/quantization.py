@@ -167,7 +167,9 @@ class QuantizationPlan:
         return cls(
             body=Quantization(bits, block, scale_type, searches),
             experts=Quantization(bits, export.expert_block_size, scale_type, searches),
-            sensitive=Quantization(8, block, scale_type),
+            # In blocks as large as the experts' nothing is lost, and of Lite's output layer, which
+            # is read for every token, a seventh need not be read.
+            sensitive=Quantization(8, export.expert_block_size, scale_type),
             float_types=float_types,
         )
 

@@ -45,6 +45,14 @@ class CacheTensors:
         return len(self.names), self._num_heads, -1, self.width
 
     @property
+    def is_bound_by_length(self) -> bool:
+        """Whether a run is given the rows it may read, rather than whole buffers.
+
+        Those of one head lie together; GroupQueryAttention wants the buffers of all heads whole.
+        """
+        return not self.leading
+
+    @property
     def token_bytes(self) -> int:
         """Bytes of one token in all tensors."""
         values = len(self.names) * self._num_heads * self.width

@@ -52,9 +52,18 @@ class KVCache:
         """Bytes of memory taken, valid rows or not."""
         return self._buffers.nbytes
 
-    @property
-    def binding(self) -> Any:
-        """The ``IOBinding`` with past and present of all layers bound."""
+    def bind(self, total_length: int) -> Any:
+        """Return the ``IOBinding`` with past and present bound for a run up to ``total_length``.
+
+        Of latents only these rows are bound, so that the graph need not cut off the others, which
+        would copy; the memory is the same each time.
+        """
+        if self._tensors.is_bound_by_length:
+            shape = (total_length, self._tensors.width)
+            for past, present, address in self._places:
+                place = (self._device, 0, self._tensors.dtype, shape, address)
+                self._binding.bind_input(past, *place)
+                self._binding.bind_output(present, *place)
         return self._binding
 
     def append(self, token_ids: Sequence[int]) -> None:
@@ -99,9 +108,12 @@ class KVCache:
         self._capacity = capacity
         # The binding does not keep what is bound alive; the buffers do.
         self._binding = self._session.io_binding()
+        self._places = list[tuple[str, str, int]]()
         for name, value in zip(self._tensors.names, self._buffers.values, strict=True):
-            self._binding.bind_ortvalue_input(f"past.{name}", value)
-            self._binding.bind_ortvalue_output(f"present.{name}", value)
+            past, present = f"past.{name}", f"present.{name}"
+            self._places.append((past, present, value.data_ptr()))
+            self._binding.bind_ortvalue_input(past, value)
+            self._binding.bind_ortvalue_output(present, value)
 
 
 def _round_up(capacity: int) -> int:

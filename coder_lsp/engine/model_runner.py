@@ -103,8 +103,9 @@ class ModelRunner:
         """
         cache.reserve(cache.offset + len(token_ids))
         buffers = self._buffers_of(len(token_ids), num_logits)
-        buffers.bind(cache.binding, token_ids, cache.offset)
-        self._run(cache.binding, cancellation)
+        binding = cache.bind(cache.offset + len(token_ids))
+        buffers.bind(binding, token_ids, cache.offset)
+        self._run(binding, cancellation)
         cache.append(token_ids)
         return buffers.logits.copy()
 

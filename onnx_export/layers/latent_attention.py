@@ -40,15 +40,13 @@ def latent_attention(
     past: ir.Value,
     where: Positions,
 ) -> tuple[ir.Value, ir.Value]:
-    """Return the output ``[N, hidden]`` and the cache ``[capacity, width]`` with N more rows."""
+    """Return the output ``[N, hidden]`` and the cache ``[total, width]`` with its last N rows."""
     with builder.scope("self_attn"):
         weight_uk, weight_uv = up_projections(builder, config)
         query = absorbed_query(builder, config, plan, hidden, weight_uk, where.rotation)
         row = cache_row(builder, config, plan, hidden, where.rotation)
         present = builder.op("ScatterND", [past, where.rows, row])
-        zero = builder.integers(0)
-        rows = builder.op("Slice", [present, zero, where.total_length, zero])
-        mixed = _attend(builder, config, query, rows, where.mask)
+        mixed = _attend(builder, config, query, present, where.mask)
         output = project_output(builder, config, plan, mixed, weight_uv)
     return output, present
 

@@ -23,16 +23,11 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True)
 class Positions:
-    """``mask`` is ``[N, total]``, ``rows`` ``[N, 1]``, ``total_length`` ``[1]``.
-
-    ``rows`` says where in the cache each token's row belongs; ``total_length`` is the number of
-    rows that are valid afterwards.
-    """
+    """``mask`` is ``[N, total]``; ``rows`` ``[N, 1]`` says where in the cache each row belongs."""
 
     rotation: Rotation
     mask: ir.Value
     rows: ir.Value
-    total_length: ir.Value
 
 
 def positions(
@@ -43,7 +38,7 @@ def positions(
         rows = builder.op("Unsqueeze", [position_ids, builder.integers(1)])
         turned = rotation(builder, config, rows)
         mask = _causal_mask(builder, rows, total_length)
-    return Positions(turned, mask, rows, total_length)
+    return Positions(turned, mask, rows)
 
 
 def rotate(

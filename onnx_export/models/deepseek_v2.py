@@ -2,13 +2,13 @@
 
 One run takes N new tokens of one sequence::
 
-    input_ids [N]  position_ids [N]  total_length [1]  num_logits [1]  past.{i} [capacity, width]
-      -> logits [num_logits, vocabulary]  present.{i} [capacity, width]
+    input_ids [N]  position_ids [N]  total_length [1]  num_logits [1]  past.{i} [total, width]
+      -> logits [num_logits, vocabulary]  present.{i} [total, width]
 
 ``position_ids`` are rows of the cache; ``total_length`` is the last of them plus one; logits are
-those of the last ``num_logits`` tokens. The caller binds the same buffer as ``past.{i}`` and
-``present.{i}``: ScatterND then writes in place. With paged attention, a variant for GPUs, the cache
-is in blocks and ``Pages`` says which are whose.
+those of the last ``num_logits`` tokens. The caller binds the same memory as ``past.{i}`` and
+``present.{i}``: ScatterND then writes the last N rows in place. With paged attention, a variant for
+GPUs, the cache is in blocks and ``Pages`` says which are whose.
 """
 
 import functools
@@ -42,7 +42,7 @@ def build_deepseek_v2(
     with builder.scope("model"):
         if attention_kind == "standard":
             where = positions(builder, config, run.position_ids, run.total_length)
-            cache_shape = ("capacity", config.cache_width)
+            cache_shape = ("total_length", config.cache_width)
             attend = functools.partial(latent_attention, where=where)
         else:
             pages = Pages.add_to(builder, config, run.position_ids)

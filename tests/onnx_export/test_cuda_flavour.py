@@ -141,7 +141,8 @@ def test_nodes_have_what_the_kernels_for_cuda_take():
     assert {node.attributes["block_size"].value for node in experts} == {128}
     assert {node.attributes["weights_prepacked"].value for node in experts} == {0}
     products = [node for node in nodes if node.op_type == "MatMulNBits"]
-    assert {node.attributes["block_size"].value for node in products} == {32}
+    blocks = {(n.attributes["bits"].value, n.attributes["block_size"].value) for n in products}
+    assert {(4, 32), (8, 128)} <= blocks
     for node in experts + products:
         assert "accuracy_level" not in node.attributes
         assert node.inputs[2].dtype in (ir.DataType.FLOAT16, ir.DataType.UINT8)

@@ -10,7 +10,7 @@ from onnx_export.quantization import QuantizationPlan
 from onnx_export.random_weights import RandomWeights
 from tests.support.tiny_checkpoint import TINY_CONFIG
 
-CACHE = ["capacity", 96]
+CACHE = ["total_length", 96]
 
 
 def build(precision, **changes):
