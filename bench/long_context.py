@@ -119,4 +119,4 @@ def _draw(steps: list[Step], title: str, path: Path) -> None:
     axes = figure.add_subplot(title=title, xlabel="tokens of past", ylabel="ms a decoded token")
     axes.plot([step.past for step in steps], [step.decode_ms for step in steps], marker=".")
     axes.set_ylim(bottom=0)
-    figure.savefig(path)
+    figure.savefig(path, metadata={"Date": None})
