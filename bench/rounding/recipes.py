@@ -69,6 +69,7 @@ class Recipe:
     rest: Rounding
     four: Callable[[str], bool] = lambda _: False
     eight: Callable[[str], bool] = lambda _: False
+    eight_bits: Rounding = Symmetric(Quantization(8, 32))
 
     def rounding_of(self, tensor: str, weight: Matrix) -> Rounding | None:
         """Return how a tensor is rounded; None: not at all."""
@@ -76,11 +77,8 @@ class Recipe:
             return None
         is_sensitive = any(part in tensor for part in ("embed_tokens", "lm_head", "kv_a_proj"))
         if self.eight(tensor) or (is_sensitive and not self.four(tensor)):
-            return _EIGHT
+            return self.eight_bits
         return self.experts if ".experts." in tensor else self.rest
-
-
-_EIGHT = Symmetric(Quantization(8, 32))
 
 
 def _four(block_size: int, *, searches: bool = True) -> Symmetric:
@@ -92,7 +90,12 @@ def _is_in_first_layer(tensor: str) -> bool:
 
 
 _SEARCHED = Recipe("scale search", _four(128), _four(32))
-_CHOSEN = replace(_SEARCHED, name="scale search, first layer in 8 bits", eight=_is_in_first_layer)
+_FIRST = replace(_SEARCHED, name="scale search, first layer in 8 bits", eight=_is_in_first_layer)
+_CHOSEN = replace(
+    _FIRST,
+    name="the same, 8 bits in blocks of 128",
+    eight_bits=Symmetric(Quantization(8, 128)),
+)
 
 RECIPES = (
     Recipe("plain rounding", _four(128, searches=False), _four(32, searches=False)),
@@ -119,11 +122,18 @@ RECIPES = (
         _four(32, searches=False),
         eight=_is_in_first_layer,
     ),
+    _FIRST,
     _CHOSEN,
-    Recipe("the same with zero points", Asymmetric(128), Asymmetric(32), eight=_is_in_first_layer),
+    replace(_CHOSEN, name="the same, all in blocks of 128", rest=_four(128)),
+    Recipe(
+        "first layer in 8 bits, zero points",
+        Asymmetric(128),
+        Asymmetric(32),
+        eight=_is_in_first_layer,
+    ),
     replace(
         _CHOSEN,
-        name="the same, attention in 8 bits",
+        name="as chosen, attention in 8 bits",
         eight=lambda name: _is_in_first_layer(name) or "self_attn" in name,
     ),
 )

@@ -48,7 +48,7 @@ def test_what_is_restored_is_near_and_has_few_values(rounding):
         ("scale search, first layer in 8 bits", "model.layers.0.self_attn.o_proj.weight", 8),
         ("scale search, first layer in 8 bits", "model.layers.1.self_attn.o_proj.weight", 4),
         ("scale search, kv_a_proj in 4 bits", "model.layers.1.self_attn.kv_a_proj.weight", 4),
-        ("the same, attention in 8 bits", "model.layers.1.self_attn.o_proj.weight", 8),
+        ("as chosen, attention in 8 bits", "model.layers.1.self_attn.o_proj.weight", 8),
     ],
 )
 def test_a_recipe_says_which_tensor_is_rounded_how(recipe, tensor, bits):
