@@ -45,6 +45,17 @@ def test_inputs_and_outputs_are_what_the_engine_binds(precision):
     }
 
 
+@pytest.mark.parametrize("precision", ["fp32", "int4"])
+def test_attention_reads_the_cache_where_it_lies(precision):
+    """A node between would copy all rows, for every token."""
+    writes = [node for node in build(precision) if node.op_type == "ScatterND"]
+
+    readers = {reader.node.op_type for node in writes for reader in node.outputs[0].uses()}
+
+    assert len(writes) == 3
+    assert readers == {"FusedMatMul", "MatMul"}
+
+
 def test_nodes_and_weights_are_named_after_the_checkpoint():
     nodes = {node.name for node in build("fp32")}
     weights = set(build("fp32").initializers)
