@@ -61,8 +61,11 @@ class CacheTensors:
     def zeros(self, capacity: int) -> list[Array]:
         """Return new buffers, one for each tensor."""
         # Zeros rather than empty: rows beyond the offset are masked, but NaN × 0 is NaN.
-        shape = (*self.leading, capacity, self.width)
-        return [np.zeros(shape, self.dtype) for _ in self.names]
+        return [np.zeros(self.shape(capacity), self.dtype) for _ in self.names]
+
+    def shape(self, num_rows: int) -> tuple[int, ...]:
+        """Return the shape of each tensor with so many rows."""
+        return (*self.leading, num_rows, self.width)
 
     def by_head(self, buffer: Array) -> Array:
         """Return a view ``[heads, capacity, width]`` of a buffer."""

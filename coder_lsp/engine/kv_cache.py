@@ -35,6 +35,7 @@ class KVCache:
         self._device = device
         self._tensors = CacheTensors.of(layout)
         self._token_ids: list[int] = []
+        self._num_bound_rows = 0
         self._allocate(_round_up(capacity))
 
     @property
@@ -58,12 +59,14 @@ class KVCache:
         Of latents only these rows are bound, so that the graph need not cut off the others, which
         would copy; the memory is the same each time.
         """
-        if self._tensors.is_bound_by_length:
-            shape = (total_length, self._tensors.width)
-            for past, present, address in self._places:
-                place = (self._device, 0, self._tensors.dtype, shape, address)
-                self._binding.bind_input(past, *place)
-                self._binding.bind_output(present, *place)
+        num_rows = total_length if self._tensors.is_bound_by_length else self._capacity
+        if num_rows != self._num_bound_rows:
+            shape = self._tensors.shape(num_rows)
+            for name, value in zip(self._tensors.names, self._buffers.values, strict=True):
+                place = (self._device, 0, self._tensors.dtype, shape, value.data_ptr())
+                self._binding.bind_input(f"past.{name}", *place)
+                self._binding.bind_output(f"present.{name}", *place)
+            self._num_bound_rows = num_rows
         return self._binding
 
     def append(self, token_ids: Sequence[int]) -> None:
@@ -108,12 +111,7 @@ class KVCache:
         self._capacity = capacity
         # The binding does not keep what is bound alive; the buffers do.
         self._binding = self._session.io_binding()
-        self._places = list[tuple[str, str, int]]()
-        for name, value in zip(self._tensors.names, self._buffers.values, strict=True):
-            past, present = f"past.{name}", f"present.{name}"
-            self._places.append((past, present, value.data_ptr()))
-            self._binding.bind_ortvalue_input(past, value)
-            self._binding.bind_ortvalue_output(present, value)
+        self._num_bound_rows = 0
 
 
 def _round_up(capacity: int) -> int:
