@@ -88,7 +88,7 @@ class Optimization:
 class Recipe:
     """A whole run. A step sees ``rows * row_length * accumulation`` tokens.
 
-    ``compile_attention`` takes a C++ compiler and half a minute, and pays in all but short runs.
+    ``compile`` takes a C++ compiler and half a minute, and pays in all but short runs.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Recipe:
     rows: int
     accumulation: int
     milestone_tokens: int
-    compile_attention: bool
+    compile: bool
     mix: dict[str, float]
     model: ModelShape
     samples: SampleShares

@@ -7,7 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.data.batches import IGNORED
-from training.model.layers import Attention, GatedMLP, MixtureOfExperts, RMSNorm
+from training.model.cross_entropy import LinearCrossEntropy
+from training.model.layers import Attention, RMSNorm
+from training.model.mixture_of_experts import GatedMLP, GatedUnit, MixtureOfExperts
 from training.recipe import ModelShape
 
 
@@ -28,11 +30,23 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return the hidden states and, of a layer with experts, its load-balance loss."""
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
-        out = self.mlp(self.post_attention_layernorm(x))
+        x, normed = self._attend(x, cos, sin)
+        out = self.mlp(normed)
         if self.is_dense:
             return x + out, None
         return x + out[0], out[1]
+
+    def compile_fixed_shapes(self) -> None:
+        """Compile what has the same shape in every batch; what an expert gets has not."""
+        self._attend = torch.compile(self._attend, dynamic=False)  # type: ignore[method-assign]
+        for module in self.modules():
+            if isinstance(module, GatedUnit):
+                module.compile(dynamic=False)
+
+    def _attend(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the hidden states after attention, and normed for what follows."""
+        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
+        return x, self.post_attention_layernorm(x)
 
 
 class DeepSeek(nn.Module):
@@ -59,13 +73,14 @@ class DeepSeek(nn.Module):
         """Return the mean loss a token in nats and the mean load-balance loss a layer."""
         hidden, balance = self._hidden(token_ids)
         flat = hidden.reshape(-1, hidden.shape[-1])
-        logits = functional.linear(flat, self.embed_tokens.weight.to(hidden.dtype)).float()
-        return functional.cross_entropy(logits, targets.reshape(-1), ignore_index=IGNORED), balance
+        weight = self.embed_tokens.weight.to(hidden.dtype)
+        loss = LinearCrossEntropy.apply(flat, weight, targets.reshape(-1), IGNORED)
+        return loss, balance
 
-    def compile_attention(self) -> None:
-        """Compile what has fixed shapes; what the experts get differs with every batch."""
+    def compile_fixed_shapes(self) -> None:
+        """Compile what has the same shape in every batch."""
         for layer in self.layers:
-            layer.self_attn.compile(dynamic=False)
+            layer.compile_fixed_shapes()
 
     def _hidden(self, token_ids: Tensor) -> tuple[Tensor, Tensor]:
         x = self.embed_tokens(token_ids)

@@ -50,8 +50,8 @@ def start_or_resume(
     maker = sample_maker(recipe, tokenizer_path)
     validation = validation_batches(recipe, corpus, maker)
     batches = batch_maker(recipe, corpus, maker, "train")
-    if recipe.compile_attention:
-        model.compile_attention()
+    if recipe.compile:
+        model.compile_fixed_shapes()
     trainer.run(ahead(batches.batches(trainer.progress.position, recipe.rows)), validation)
 
 
