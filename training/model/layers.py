@@ -3,7 +3,6 @@
 Shapes: B rows, L positions, D hidden size, H heads, E experts, I their width.
 """
 
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
