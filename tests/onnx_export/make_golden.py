@@ -1,8 +1,10 @@
 """Write the golden logits: python -m tests.onnx_export.make_golden, in .venv-reference.
 
 ``golden/tiny*.npz`` belong to ``tests/support/tiny_variants.py`` and hold all logits at a few
-positions. ``golden/mini.npz`` belongs to the mini model and holds, at a few positions, the greatest
-logits and the logarithm of the sum of all exponentials, which watches over the rest.
+positions. ``golden/mini.npz`` belongs to the first mini, ``golden/embedded.npz`` to the shipped
+model: at a few positions, the greatest logits and the logarithm of the sum of all exponentials,
+which watches over the rest. ``CODER_LSP_MINI_HF`` and ``CODER_LSP_EMBEDDED_HF`` name their Hugging
+Face folders; without the second, ``embedded.npz`` stays as it is.
 """
 
 import os
@@ -37,13 +39,16 @@ PROMPTS = (
 
 
 def main() -> None:
-    """Write both files."""
+    """Write all files."""
     GOLDEN.mkdir(exist_ok=True)
     for variant in TINY_VARIANTS:
         with tempfile.TemporaryDirectory() as folder:
             _write_tiny(variant, Reference(variant.write(Path(folder))))
     mini = Path(os.environ.get("CODER_LSP_MINI_HF", "../shared/models/mini"))
-    _write_mini(Reference(mini), mini / "tokenizer.json")
+    _write_greatest(Reference(mini), mini / "tokenizer.json", GOLDEN / "mini.npz")
+    if embedded := os.environ.get("CODER_LSP_EMBEDDED_HF"):
+        tokenizer = Path(embedded, "tokenizer.json")
+        _write_greatest(Reference(Path(embedded)), tokenizer, GOLDEN / "embedded.npz")
 
 
 def _write_tiny(variant: TinyVariant, reference: Reference) -> None:
@@ -60,7 +65,7 @@ def _write_tiny(variant: TinyVariant, reference: Reference) -> None:
     )
 
 
-def _write_mini(reference: Reference, tokenizer_path: Path) -> None:
+def _write_greatest(reference: Reference, tokenizer_path: Path, out: Path) -> None:
     tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer_path))
     arrays = {}
     for i, (prefix, suffix) in enumerate(PROMPTS):
@@ -78,7 +83,7 @@ def _write_mini(reference: Reference, tokenizer_path: Path) -> None:
             f"greatest_logits_{i}": np.take_along_axis(logits, greatest, axis=-1),
             f"log_sum_exp_{i}": log_sum_exp(logits),
         }
-    np.savez_compressed(GOLDEN / "mini.npz", **arrays)
+    np.savez_compressed(out, **arrays)
 
 
 def _continue(reference: Reference, prompt: list[int]) -> list[int]:

@@ -92,7 +92,7 @@ def test_logits_of_the_last_positions_are_those_of_all(tiny_runner):
 
 @pytest.mark.parametrize("prompt", range(3))
 def test_embedded_model_in_eight_bits_stays_close_to_the_reference(prompt):
-    golden = np.load(GOLDEN / "mini.npz")
+    golden = np.load(GOLDEN / "embedded.npz")
     token_ids = [*golden[f"prompt_{prompt}"].tolist(), *golden[f"continuation_{prompt}"].tolist()]
 
     logits = one_by_one(Sequence(load_runner(EMBEDDED), len(token_ids)), token_ids)
