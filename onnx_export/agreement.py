@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 # Closer than this, the reference's two best tokens are as good as equal, and rounding decides.
 NEAR_TIE = 1e-3
+# Closer than this, in a router's logits, rounding decides which expert answers.
+ROUTER_TIE = 5e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,16 @@ def greedy_agreement(
     )
 
 
+def rows_before_router_tie(margins: NDArray[np.float32]) -> int:
+    """Return how many of N positions lie before the first one where rounding chose an expert.
+
+    ``margins`` [N] are the reference's. What comes after attends to that position too, so two right
+    implementations may differ there by what two experts differ by.
+    """
+    ties = np.flatnonzero(margins < ROUTER_TIE)
+    return int(ties[0]) if len(ties) else len(margins)
+
+
 def max_abs_error(logits: NDArray[np.float32], reference_logits: NDArray[np.float32]) -> float:
-    """Return the greatest difference between two arrays of logits of one shape."""
-    return float(np.abs(logits - reference_logits).max())
+    """Return the greatest difference between two arrays of logits of one shape; 0 of nothing."""
+    return float(np.abs(logits - reference_logits).max(initial=0.0))

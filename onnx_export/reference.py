@@ -36,6 +36,31 @@ class Reference:
             logits = self._model(batch, use_cache=False).logits[0]
         return np.asarray(logits.numpy(), np.float32)
 
+    def logits_and_router_margins(
+        self, token_ids: list[int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return logits ``[N, vocabulary]`` and margins ``[N]``.
+
+        A margin tells by how much the last expert that a router chose is ahead of the next one, in
+        the router's logits, in the layer where that is least; without experts it is infinite.
+        """
+        margins = [np.full(len(token_ids), np.inf, np.float32)]
+
+        def watch(router: Any, _: Any, outputs: Any) -> None:
+            best = outputs[0].topk(router.top_k + 1, dim=-1).values
+            margins.append((best[:, -2] - best[:, -1]).numpy())
+
+        hooks = [router.register_forward_hook(watch) for router in self._routers()]
+        try:
+            logits = self.logits(token_ids)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return logits, np.min(margins, axis=0)
+
+    def _routers(self) -> list[Any]:
+        return [m for m in self._model.modules() if type(m).__name__ == "DeepseekV2TopkRouter"]
+
     def save(self, hf_dir: Path, max_shard_size: str) -> None:
         """Write the checkpoint as transformers does, with experts apart, in shards."""
         self._model.save_pretrained(hf_dir, max_shard_size=max_shard_size)

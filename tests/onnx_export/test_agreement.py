@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from onnx_export.agreement import greedy_agreement, max_abs_error
+from onnx_export.agreement import greedy_agreement, max_abs_error, rows_before_router_tie
 
 # Tokens that the reference likes best, one a row: 2, 0, 1, 2.
 CLEAR = np.array([[0, 1, 5], [4, 1, 0], [0, 3, 1], [1, 0, 2]], np.float32)
@@ -38,3 +38,15 @@ def test_a_mismatch_before_a_tie_is_a_mismatch():
 
 def test_the_greatest_difference_counts():
     assert max_abs_error(CLEAR, TIED) == 3.0
+
+
+def test_nothing_differs_in_nothing():
+    assert max_abs_error(CLEAR[:0], TIED[:0]) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("margins", "expected"),
+    [([1, 2e-5, 1], 3), ([1, 1e-6, 1, 1e-6], 1), ([0, 1], 0), ([np.inf, np.inf], 2)],
+)
+def test_comparison_ends_where_rounding_chose_an_expert(margins, expected):
+    assert rows_before_router_tie(np.array(margins, np.float32)) == expected

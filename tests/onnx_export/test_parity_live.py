@@ -1,7 +1,10 @@
 """Exports against transformers itself; runs in .venv-reference (make reference)."""
 
+import shutil
+
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from onnx_export.config import ExportConfig
 from onnx_export.reference import Reference
@@ -113,3 +116,25 @@ def test_verify_measures_a_rounded_export(mini_hf, tmp_path):
     comparisons = verify(mini_hf, out_dir)
 
     assert max(c.max_abs_logit_error for c in comparisons) > 0.1
+
+
+def test_router_margins_are_those_of_the_closest_choice(tiny_hf, tmp_path):
+    token_ids = random_token_ids(20, 320)
+    logits, margins = Reference(tiny_hf).logits_and_router_margins(token_ids)
+    torn = shutil.copytree(tiny_hf, tmp_path / "torn")
+    tensors = load_file(torn / "model.safetensors")
+    routers = [name for name in tensors if name.endswith("mlp.gate.weight")]
+    tensors[routers[-1]][:] = tensors[routers[-1]][0]
+    save_file(tensors, torn / "model.safetensors", metadata={"format": "pt"})
+
+    np.testing.assert_array_equal(logits, Reference(tiny_hf).logits(token_ids))
+    assert margins.shape == (20,)
+    assert np.isfinite(margins).all()
+    assert (margins > 0).all()
+    assert not Reference(torn).logits_and_router_margins(token_ids)[1].any()
+
+
+def test_without_experts_no_choice_is_close(tmp_path):
+    hf_dir = write_tiny_llama(tmp_path / "hf")
+
+    assert np.isinf(Reference(hf_dir).logits_and_router_margins([1, 2, 3])[1]).all()
