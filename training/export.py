@@ -5,6 +5,7 @@ from pathlib import Path
 from training.errors import TrainingError
 from training.model.huggingface import save_huggingface
 from training.recipe import Recipe
+from training.train.card import training_card
 from training.train.checkpoint import load_checkpoint
 
 
@@ -14,6 +15,6 @@ def export_huggingface(recipe: Recipe, checkpoints: Path, tokenizer: Path, out: 
     if loaded is None:
         raise TrainingError(f"{checkpoints} holds no checkpoint. Train first.")
     progress, content = loaded
-    card = {"recipe": recipe.name, "tokens": progress.tokens, "step": progress.step}
+    card = training_card(recipe.name, progress)
     average = content["optimizer"]["average"]
     save_huggingface(out, recipe.model, average, tokenizer, card)

@@ -18,10 +18,18 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from training.corpus.store import Corpus, write_corpus
-from training.data.batches import ahead
+from training.data.batches import Position, ahead
 from training.evaluate.bits_per_byte import bits_per_byte
+from training.export import export_huggingface
 from training.model.deepseek import DeepSeek
-from training.train.command import batch_maker, sample_maker, validation_batches
+from training.train.card import progress_of
+from training.train.checkpoint import Progress
+from training.train.command import (
+    batch_maker,
+    sample_maker,
+    start_or_resume,
+    validation_batches,
+)
 from training.train.control import Control
 from training.train.trainer import Intervals, Places, Trainer
 
@@ -140,6 +148,29 @@ def test_the_checkpoint_before_the_last_is_used_where_the_last_is_missing(train,
     (tmp_path / "checkpoints" / "last.pt").unlink()
 
     assert train(tmp_path, stop_after=1).progress.step == 3
+
+
+def test_a_run_from_anothers_weights_goes_on_in_the_data(
+    train, tmp_path, recipe, corpus_folder, folder
+):
+    stopped = train(tmp_path / "first", stop_after=2)
+    tokenizer, weights = folder.tokenizer_path, tmp_path / "weights"
+    export_huggingface(recipe, tmp_path / "first" / "checkpoints", tokenizer, weights)
+    run = tmp_path / "second"
+    start_or_resume(recipe, corpus_folder, tokenizer, run, weights, None, 0, 1, "cpu")
+
+    lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert lines[0]["event"] == "start"
+    assert lines[0]["step"] == 0
+    assert lines[0]["tokens"] == stopped.progress.tokens
+    assert Position(**lines[0]["position"]) == stopped.progress.position
+    assert lines[-1]["step"] == NUM_STEPS
+
+
+def test_weights_without_a_position_begin_the_data_anew(tmp_path):
+    (tmp_path / "training.json").write_text('{"recipe": "mini", "tokens": 7, "step": 3}')
+
+    assert progress_of(tmp_path) == Progress(0, 0, Position(0, {}))
 
 
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="Windows ends a process without a signal")

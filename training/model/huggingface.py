@@ -43,7 +43,7 @@ def save_huggingface(
 ) -> None:
     """Write a folder that is whole or not there; matrices as bf16, norms and router as fp32.
 
-    ``card`` becomes training.json: how far the training was.
+    ``card`` becomes training.json (``training.train.card``).
     """
     partial = folder.with_name(f"{folder.name}.partial")
     partial.mkdir(parents=True, exist_ok=True)

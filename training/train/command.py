@@ -16,6 +16,7 @@ from training.fim_transform.sample import SampleMaker
 from training.model.deepseek import DeepSeek
 from training.model.huggingface import load_huggingface
 from training.recipe import Recipe
+from training.train.card import progress_of
 from training.train.control import Control, lower_priority
 from training.train.trainer import Intervals, Places, Trainer
 
@@ -34,7 +35,10 @@ def start_or_resume(
     threads: int,
     device: str,
 ) -> None:
-    """Train until told to stop. ``start_from`` is a Hugging Face folder for the first start."""
+    """Train until told to stop. ``start_from`` is a Hugging Face folder for the first start.
+
+    Where the folder says how far in the data its training was, the run goes on from there.
+    """
     lower_priority(niceness)
     torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
@@ -45,7 +49,8 @@ def start_or_resume(
         model.load_state_dict(load_huggingface(start_from, recipe.model))
     places = Places(run, tokenizer_path)
     trainer = Trainer(recipe, model, places, control, Intervals(), torch.device(device))
-    trainer.resume()
+    if not trainer.resume() and start_from is not None:
+        trainer.progress = progress_of(start_from)
     corpus = Corpus(corpus_folder)
     maker = sample_maker(recipe, tokenizer_path)
     validation = validation_batches(recipe, corpus, maker)

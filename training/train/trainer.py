@@ -13,6 +13,7 @@ from training.data.batches import Batch, Position
 from training.model.deepseek import DeepSeek
 from training.model.huggingface import save_huggingface
 from training.recipe import Recipe
+from training.train.card import training_card
 from training.train.checkpoint import Progress, load_checkpoint, save_checkpoint
 from training.train.control import Control
 from training.train.meter import Meter
@@ -161,7 +162,7 @@ class Trainer:
         milestone = tokens // recipe.milestone_tokens * recipe.milestone_tokens
         if milestone and not self._places.milestone(milestone).exists():
             folder = self._places.milestone(milestone)
-            card = {"recipe": recipe.name, "tokens": tokens, "step": self.progress.step}
+            card = training_card(recipe.name, self.progress)
             average, shape = self.optimizer.average, self.model.shape
             save_huggingface(folder, shape, average, self._places.tokenizer, card)
             self._write("milestone")
