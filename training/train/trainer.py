@@ -76,6 +76,7 @@ class Trainer:
         self._device = device
         self._log = RunLog(places.log)
         self._saved = time.monotonic()
+        self._started_at = 0
 
     def resume(self) -> bool:
         """Go on from the newest checkpoint; False where there is none yet."""
@@ -91,6 +92,7 @@ class Trainer:
         """Train on ``batches``, which must start at ``progress.position``, until told to stop."""
         max_steps = self._recipe.schedule.max_steps
         meter = Meter()
+        self._started_at = self.progress.tokens
         self._write("start")
         total = max_steps * self._recipe.tokens_per_step
         with ProgressBar(total, self.progress.tokens) as bar:
@@ -160,7 +162,7 @@ class Trainer:
     def _save_when_due(self) -> None:
         recipe, tokens = self._recipe, self.progress.tokens
         milestone = tokens // recipe.milestone_tokens * recipe.milestone_tokens
-        if milestone and not self._places.milestone(milestone).exists():
+        if milestone > self._started_at and not self._places.milestone(milestone).exists():
             folder = self._places.milestone(milestone)
             card = training_card(recipe.name, self.progress)
             average, shape = self.optimizer.average, self.model.shape
