@@ -17,7 +17,7 @@ from training.corpus.duplicates import SeenFiles, fingerprint, sketch
 from training.corpus.licence import Licence, has_copyleft_header
 from training.corpus.package import Package
 from training.corpus.quality import Candidate, is_test, why_unfit
-from training.corpus.registries import fetch
+from training.corpus.registries import fetch, fetch_all
 from training.corpus.store import CorpusWriter, write_corpus
 from training.errors import TrainingError
 
@@ -71,6 +71,9 @@ def build_corpus(
 
     ``removed.jsonl`` beside the corpus lists every file dropped for overlap with ``evaluation``.
     """
+    needed = [package for package in packages if package.registry != "stdlib"]
+    report(f"fetching {len(needed)} packages")
+    fetch_all(needed, archives, report)
     manifest = []
     seen = SeenFiles()
     refused: Counter[str] = Counter()

@@ -1,17 +1,39 @@
-"""Fetch one named package with its registry's ordinary client.
+"""Fetch named packages with their registries' ordinary clients.
 
 Archives stay in the folder they are fetched into, so a second run asks no registry again.
 """
 
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from training.corpus.package import Package
 from training.errors import TrainingError
 
 _TIMEOUT_SECONDS = 600
+_AT_ONCE = 8
+"""The clients mostly wait for their registries."""
+
+
+def fetch_all(packages: Sequence[Package], archives: Path, report: Callable[[str], None]) -> None:
+    """Fetch what is not there yet, several at once; whoever reads a package meets its errors."""
+    if any(package.registry.startswith("debian") for package in packages):
+        _apt_get(archives)  # makes its state, which the threads share
+
+    def fetch_one(package: Package) -> str:
+        try:
+            fetch(package, archives)
+        except TrainingError as exc:
+            return f"{exc.message}; asked for once more later"
+        return f"fetched {package.name} {package.version}"
+
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for line in threads.map(fetch_one, packages):
+            report(line)
 
 
 def fetch(package: Package, archives: Path) -> Path:
@@ -22,21 +44,37 @@ def fetch(package: Package, archives: Path) -> Path:
     folder = archives / package.registry / package.folder_name
     if folder.is_dir() and any(folder.iterdir()):
         return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    result = subprocess.run(
-        _command(package, archives),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_SECONDS,
-        check=False,
-    )
-    if result.returncode != 0 or not any(folder.iterdir()):
-        last_words = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:]
+    command = _command(package, archives)
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    last_words = _run_client(command, partial) or ("" if any(partial.iterdir()) else "no file")
+    if last_words:
         raise TrainingError(
-            f"{package.registry} gave no {package.name} {package.version}: {' '.join(last_words)}"
+            f"{package.registry} gave no {package.name} {package.version}: {last_words}"
         )
-    return folder
+    if folder.is_dir():
+        folder.rmdir()
+    return partial.rename(folder)
+
+
+def _run_client(command: list[str], folder: Path) -> str | None:
+    """Run a registry's client in a folder; return its last words if it failed."""
+    try:
+        result = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {_TIMEOUT_SECONDS} seconds"
+    if result.returncode == 0:
+        return None
+    last_words = (result.stderr.strip() or result.stdout.strip()).splitlines()[-1:]
+    return " ".join(last_words) or f"exit status {result.returncode}"
 
 
 def _command(package: Package, archives: Path) -> list[str]:
