@@ -9,7 +9,7 @@ from training.train.schedule import learning_rate_factor
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
 
 
-@pytest.mark.parametrize("name", ["mini", "small", "smoke"])
+@pytest.mark.parametrize("name", ["mini", "mini-decay", "small", "smoke"])
 def test_the_recipes_are_read(name):
     recipe = read_recipe(RECIPES / f"{name}.toml")
 
