@@ -156,15 +156,20 @@ def test_a_run_from_anothers_weights_goes_on_in_the_data(
     stopped = train(tmp_path / "first", stop_after=2)
     tokenizer, weights = folder.tokenizer_path, tmp_path / "weights"
     export_huggingface(recipe, tmp_path / "first" / "checkpoints", tokenizer, weights)
+    card = json.loads((weights / "training.json").read_text())
+    assert card["tokens"] == stopped.progress.tokens
+    card["tokens"] = num_tokens = recipe.milestone_tokens + 1
+    (weights / "training.json").write_text(json.dumps(card))
     run = tmp_path / "second"
     start_or_resume(recipe, corpus_folder, tokenizer, run, weights, None, 0, 1, "cpu")
 
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert lines[0]["event"] == "start"
     assert lines[0]["step"] == 0
-    assert lines[0]["tokens"] == stopped.progress.tokens
+    assert lines[0]["tokens"] == num_tokens
     assert Position(**lines[0]["position"]) == stopped.progress.position
     assert lines[-1]["step"] == NUM_STEPS
+    assert not (run / "milestones").exists()  # it was not this run that got so far
 
 
 def test_weights_without_a_position_begin_the_data_anew(tmp_path):

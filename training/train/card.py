@@ -8,7 +8,7 @@ from typing import Any
 from training.data.batches import Position
 from training.train.checkpoint import Progress
 
-NAME = "training.json"
+_NAME = "training.json"
 
 
 def training_card(recipe_name: str, progress: Progress) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def progress_of(folder: Path) -> Progress:
     The optimizer is new, so the steps count from zero and the learning rate warms up. Tokens and
     position go on; without a position in the folder they begin at zero too.
     """
-    path = folder / NAME
+    path = folder / _NAME
     card = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if "position" not in card:
         return Progress(0, 0, Position(0, {}))
