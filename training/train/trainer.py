@@ -94,7 +94,8 @@ class Trainer:
         meter = Meter()
         self._started_at = self.progress.tokens
         self._write("start")
-        total = max_steps * self._recipe.tokens_per_step
+        num_left = max_steps - self.progress.step
+        total = self.progress.tokens + num_left * self._recipe.tokens_per_step
         with ProgressBar(total, self.progress.tokens) as bar:
             while self.progress.step < max_steps and not self._control.is_stop_asked:
                 self._step(batches, meter)
