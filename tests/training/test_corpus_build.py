@@ -63,4 +63,6 @@ def test_a_package_that_cannot_be_had_is_told_and_the_others_go_on(build):
     manifest, _, lines = build([unknown, stdlib("json")], "nothing " * 40)
 
     assert [row.name for row in manifest] == ["json"]
-    assert any("thing: the registry 'nowhere' is not known" in line for line in lines)
+    assert lines[0] == "fetching 1 packages"
+    assert lines[1].startswith("thing: the registry 'nowhere' is not known")
+    assert lines[2].startswith("thing: thing: the registry 'nowhere' is not known")
