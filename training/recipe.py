@@ -88,6 +88,7 @@ class Optimization:
 class Recipe:
     """A whole run. A step sees ``rows * row_length * accumulation`` tokens.
 
+    ``mix``: share of samples of each language's packages for training, or of ``language/use``.
     ``compile`` takes a C++ compiler and half a minute, and pays in all but short runs.
     """
 

@@ -6,7 +6,7 @@ import pytest
 
 from training.corpus.store import Corpus, write_corpus
 from training.data.batches import IGNORED, BatchMaker, Position, ahead
-from training.data.document_order import DocumentOrder, order_by_language
+from training.data.document_order import DocumentOrder, mix_for_use, order_by_source
 from training.errors import TrainingError
 
 
@@ -20,12 +20,14 @@ def corpus(tmp_path_factory):
             text = f"def f{number}():\n{body}"
             language = ("python", "go")[number % 2]
             writer.add(f"{number}.py", "package", language, "train", text)
+            writer.add(f"a{number}.py", "algorithms", language, "algorithms", text)
+            writer.add(f"h{number}.py", "held-out", language, "held-out", text)
     return Corpus(folder)
 
 
 @pytest.fixture
 def batch_maker(corpus, sample_maker):
-    orders = order_by_language(corpus, "train", ["python", "go"], seed=7)
+    orders = order_by_source(corpus, "train", ["python", "go"], seed=7)
     mix = {"python": 0.7, "go": 0.3}
     return BatchMaker(corpus, orders, mix, sample_maker, row_length=128, seed=7)
 
@@ -68,8 +70,9 @@ def test_targets_are_the_next_tokens_and_padding_costs_nothing(batch_maker, fold
 
 
 def test_every_piece_is_drawn_once_before_any_is_drawn_again(corpus):
-    order = DocumentOrder([f for f in corpus.files if f.language == "go"], "seed")
-    num_pieces = sum(-(-f.length // 3000) for f in corpus.files if f.language == "go")
+    files = [f for f in corpus.files if f.language == "go" and f.use == "train"]
+    order = DocumentOrder(files, "seed")
+    num_pieces = sum(-(-f.length // 3000) for f in files)
     rounds = [[order.piece(n + r * num_pieces) for n in range(num_pieces)] for r in range(2)]
 
     assert len(set(rounds[0])) == num_pieces
@@ -77,6 +80,31 @@ def test_every_piece_is_drawn_once_before_any_is_drawn_again(corpus):
     assert rounds[0] != rounds[1]
 
 
-def test_a_language_without_documents_is_named(corpus):
-    with pytest.raises(TrainingError, match="no rust for 'train'"):
-        order_by_language(corpus, "train", ["rust"], seed=1)
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [("rust", "no rust for 'train'"), ("rust/algorithms", "no rust for 'algorithms'")],
+)
+def test_a_source_without_documents_is_named(corpus, source, message):
+    with pytest.raises(TrainingError, match=message):
+        order_by_source(corpus, "train", [source], seed=1)
+
+
+def check_packages(order, expected):
+    assert {order.piece(number)[0].package for number in range(40)} == {expected}
+
+
+def test_a_source_with_a_use_of_its_own_draws_from_that_use_alone(corpus):
+    orders = order_by_source(corpus, "train", ["python", "python/algorithms"], seed=1)
+
+    check_packages(orders["python"], "package")
+    check_packages(orders["python/algorithms"], "algorithms")
+
+
+@pytest.mark.parametrize(
+    ("use", "sources"),
+    [("train", {"python", "python/algorithms"}), ("held-out", {"python"})],
+)
+def test_what_is_held_out_is_drawn_by_language(corpus, use, sources):
+    mix = {"python": 0.5, "python/algorithms": 0.3, "rust": 0.2}
+
+    assert mix_for_use(corpus, mix, use).keys() == sources

@@ -1,9 +1,10 @@
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from training.corpus.licence import classify
-from training.corpus.package import Package, read_packages, write_packages
+from training.corpus.package import Package, Use, read_packages, write_packages
 from training.errors import TrainingError
 
 LIST = Path(__file__).parents[2] / "training" / "sources" / "packages.tsv"
@@ -16,7 +17,7 @@ FIRST_HELD_OUT = (
 def test_every_package_of_the_list_is_pinned_and_permissively_licensed():
     for package in read_packages(LIST):
         assert package.version
-        assert package.use in {"train", "held-out"}
+        assert package.use in get_args(Use)
         assert classify([package.licence]).is_permissive, package
 
 

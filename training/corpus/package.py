@@ -7,7 +7,8 @@ from typing import Literal
 from training.errors import TrainingError
 
 Registry = Literal["pypi", "npm", "debian-binary", "debian-source", "stdlib"]
-Use = Literal["train", "held-out"]
+Use = Literal["train", "held-out", "algorithms"]
+"""``algorithms``: small packages, weighed by themselves as ``python/algorithms``."""
 
 
 @dataclass(frozen=True, slots=True)

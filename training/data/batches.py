@@ -21,7 +21,7 @@ _AHEAD = 4
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far the data was read: rows made, and pieces drawn of each language."""
+    """How far the data was read: rows made, and pieces drawn of each source."""
 
     rows: int
     drawn: dict[str, int]
@@ -80,19 +80,19 @@ class BatchMaker:
         random = Random(f"{self._seed}/{number}")
         row: list[int] = []
         while (room := self._row_length + 1 - len(row)) >= _LEAST_ROOM:
-            language = random.choices(list(self._mix), list(self._mix.values()))[0]
-            number_in_language = drawn.get(language, 0)
-            drawn[language] = number_in_language + 1
-            row += self._sample(language, number_in_language, room, random)
+            source = random.choices(list(self._mix), list(self._mix.values()))[0]
+            number_in_source = drawn.get(source, 0)
+            drawn[source] = number_in_source + 1
+            row += self._sample(source, number_in_source, room, random)
         return row
 
-    def _sample(self, language: str, number: int, room: int, random: Random) -> list[int]:
-        file, start = self._orders[language].piece(number)
+    def _sample(self, source: str, number: int, room: int, random: Random) -> list[int]:
+        file, start = self._orders[source].piece(number)
         text = self._corpus.text(file)
         offset = first_offset(text, start, start + PIECE_LENGTH, random)
         is_whole_row = random.random() < self._maker.shares.whole_rows
         max_tokens = room if is_whole_row else random.randint(_LEAST_ROOM, room)
-        return self._maker.make(text, offset, language, max_tokens, random)
+        return self._maker.make(text, offset, file.language, max_tokens, random)
 
 
 def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:

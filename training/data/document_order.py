@@ -1,7 +1,7 @@
 """In which order pieces of documents are drawn.
 
 A document counts once for every piece of about 3,000 characters, so long files are not read less
-than short ones. Within a language every piece is drawn once before any is drawn again, in an order
+than short ones. Within a source every piece is drawn once before any is drawn again, in an order
 that depends on the seed and the round alone: a position is a number, and a run that was stopped
 neither repeats nor misses a piece.
 """
@@ -15,7 +15,7 @@ PIECE_LENGTH = 3000
 
 
 class DocumentOrder:
-    """The pieces of one language's documents."""
+    """The pieces of one source's documents."""
 
     def __init__(self, files: list[SourceFile], seed: str) -> None:
         self._pieces = [
@@ -35,14 +35,32 @@ class DocumentOrder:
         return self._pieces[self._order[index]]
 
 
-def order_by_language(
-    corpus: Corpus, use: str, languages: list[str], seed: int
+def mix_for_use(corpus: Corpus, mix: dict[str, float], use: str) -> dict[str, float]:
+    """Return the sources of the mix that serve ``use``.
+
+    Languages that the corpus lacks are left out. A source with a use of its own serves training.
+    """
+    present = {file.language for file in corpus.files if file.use == use}
+    if use == "train":
+        present |= {source for source in mix if "/" in source}
+    return {source: weight for source, weight in mix.items() if source in present}
+
+
+def order_by_source(
+    corpus: Corpus, use: str, sources: list[str], seed: int
 ) -> dict[str, DocumentOrder]:
-    """Return the order of each language. Raises ``TrainingError`` where one has no documents."""
+    """Return the order of each source: a language, or ``language/use`` where the use is another.
+
+    Raises ``TrainingError`` where one has no documents.
+    """
     orders = {}
-    for language in languages:
-        files = [f for f in corpus.files if f.use == use and f.language == language]
+    for source in sources:
+        language, _, own_use = source.partition("/")
+        source_use = own_use or use
+        files = [f for f in corpus.files if f.use == source_use and f.language == language]
         if not files:
-            raise TrainingError(f"The corpus holds no {language} for {use!r}; leave it out of mix.")
-        orders[language] = DocumentOrder(files, f"{seed}/{use}/{language}")
+            raise TrainingError(
+                f"The corpus holds no {language} for {source_use!r}; leave it out of mix."
+            )
+        orders[source] = DocumentOrder(files, f"{seed}/{source_use}/{language}")
     return orders

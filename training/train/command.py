@@ -10,7 +10,7 @@ from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.tokenizer import Tokenizer
 from training.corpus.store import Corpus
 from training.data.batches import Batch, BatchMaker, Position, ahead
-from training.data.document_order import order_by_language
+from training.data.document_order import mix_for_use, order_by_source
 from training.errors import TrainingError
 from training.fim_transform.sample import SampleMaker
 from training.model.deepseek import DeepSeek
@@ -89,9 +89,8 @@ def fim_template(tokenizer: Tokenizer) -> FimTemplate:
 
 def batch_maker(recipe: Recipe, corpus: Corpus, maker: SampleMaker, use: str) -> BatchMaker:
     """Return the maker of batches over the part of the corpus that serves ``use``."""
-    present = {file.language for file in corpus.files if file.use == use}
-    mix = {name: weight for name, weight in recipe.mix.items() if name in present}
-    orders = order_by_language(corpus, use, list(mix), recipe.seed)
+    mix = mix_for_use(corpus, recipe.mix, use)
+    orders = order_by_source(corpus, use, list(mix), recipe.seed)
     return BatchMaker(corpus, orders, mix, maker, recipe.row_length, recipe.seed)
 
 
