@@ -82,9 +82,13 @@ def test_every_piece_is_drawn_once_before_any_is_drawn_again(corpus):
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("rust", "no rust for 'train'"), ("rust/algorithms", "no rust for 'algorithms'")],
+    [
+        ("rust", "no rust for 'train'"),
+        ("rust/algorithms", "no rust for 'algorithms'"),
+        ("python/held-out", "what is held out measures"),
+    ],
 )
-def test_a_source_without_documents_is_named(corpus, source, message):
+def test_a_source_that_cannot_be_drawn_from_is_named(corpus, source, message):
     with pytest.raises(TrainingError, match=message):
         order_by_source(corpus, "train", [source], seed=1)
 

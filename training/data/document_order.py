@@ -51,11 +51,15 @@ def order_by_source(
 ) -> dict[str, DocumentOrder]:
     """Return the order of each source: a language, or ``language/use`` where the use is another.
 
-    Raises ``TrainingError`` where one has no documents.
+    Raises ``TrainingError`` where one has no documents, or would train on what is held out.
     """
     orders = {}
     for source in sources:
         language, _, own_use = source.partition("/")
+        if own_use == "held-out":
+            raise TrainingError(
+                f"{source}: what is held out measures the model; leave it out of mix."
+            )
         source_use = own_use or use
         files = [f for f in corpus.files if f.use == source_use and f.language == language]
         if not files:
