@@ -22,6 +22,8 @@ FILE = """class Stack:
         ‸
 """
 
+READ = "import json\nimport os\n\n\ndef read(path):\n    with op‸\n"
+
 
 def request_of(marked, num_branches=2):
     options = GenerationOptions(max_new_tokens=24, num_branches=num_branches)
@@ -84,7 +86,7 @@ def backend():
     return LocalBackend.load(Settings(threads=2, disk_cache=False, time_budget_ms=60_000))
 
 
-@pytest.mark.parametrize("marked", [FILE, FILE.replace("‸", "ret‸"), "import o‸\n"])
+@pytest.mark.parametrize("marked", [FILE, FILE.replace("‸", "ret‸"), READ])
 def test_a_models_alternatives_are_different(backend, marked):
     first, others = find(backend, request_of(marked))
 
