@@ -21,7 +21,7 @@ import numpy as np
 
 from bench.errors import BenchError
 from bench.source_prompts import source_texts
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 from onnx_export.agreement import greedy_agreement, max_abs_error, rows_before_router_tie
 from onnx_export.config import CONFIG_NAME, ExportConfig, Precision

@@ -10,7 +10,7 @@ from bench.llama_server import LlamaServer, find_llama_server, running_llama_ser
 from bench.trace import TraceDocument, read_traces
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.model_runner import ModelRunner
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.fim_template import arrange
 from coder_lsp.tokenizer import Tokenizer
 

@@ -16,7 +16,7 @@ from bench.peer_model import peer_model
 from bench.peers import peer_settings, run_peer
 from bench.records import KeystrokeRecord, distribution, our_figures
 from bench.trace import Trace, read_traces
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.settings import Settings
 from coder_lsp.tokenizer import Tokenizer
 

@@ -20,13 +20,13 @@ from rich.progress import track
 from bench.decode.subject import random_ids
 from bench.errors import BenchError
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.cache_tensors import CacheTensors
-from coder_lsp.engine.decode import prefill
-from coder_lsp.engine.kv_cache import KVCache
+from coder_lsp.engine.cache.cache_tensors import CacheTensors
+from coder_lsp.engine.cache.kv_cache import KVCache
+from coder_lsp.engine.decoding.decode import prefill
+from coder_lsp.engine.device.runtime import choose_num_threads
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.prefill_pace import PrefillPace
-from coder_lsp.engine.runtime import choose_num_threads
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 
 NUM_DECODED = 9
 _PATH = click.Path(path_type=Path)

@@ -11,7 +11,7 @@ from itertools import islice, takewhile
 
 from bench.replay import replay
 from bench.trace import Trace
-from coder_lsp.model_folder import FimTemplate
+from coder_lsp.models.model_folder import FimTemplate
 from coder_lsp.prompt.fim_template import NUM_TEMPLATE_TOKENS, arrange
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.window import window_after, window_before

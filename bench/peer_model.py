@@ -17,7 +17,7 @@ from onnx_export.deepseek_v2_config import read_deepseek_v2_config
 
 if TYPE_CHECKING:
     from bench.gguf import GgufType
-    from coder_lsp.model_folder import Manifest
+    from coder_lsp.models.model_folder import Manifest
 
 _GGUF_TYPES: dict[str, GgufType] = {"fp32": "f32", "int8": "q8_0"}
 _MINI_HF = "CODER_LSP_MINI_HF"

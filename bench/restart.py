@@ -19,8 +19,8 @@ from bench.source_prompts import source_texts
 from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.document import DocumentSnapshot
-from coder_lsp.engine.sequence_folder import ENVIRONMENT_VARIABLE, sequences_path
+from coder_lsp.documents.document import DocumentSnapshot
+from coder_lsp.engine.store.sequence_folder import ENVIRONMENT_VARIABLE, sequences_path
 from coder_lsp.generation import GenerationOptions, GenerationUsage
 from coder_lsp.settings import Settings
 

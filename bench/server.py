@@ -17,8 +17,8 @@ from bench.replay import Edit, Keystroke, replay
 from bench.server_figures import answer_figures
 from bench.stdio_client import StdioClient, TimedAnswer, start_server
 from bench.trace import read_trace
-from coder_lsp.document import line_start
-from coder_lsp.server.commands import STATS_COMMAND
+from coder_lsp.documents.document import line_start
+from coder_lsp.lsp.commands import STATS_COMMAND
 
 NUM_STARTS = 15
 LEAST_REQUESTS = 200

@@ -24,7 +24,7 @@ from bench.stdio_client import StdioClient, start_server
 from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.document import DocumentSnapshot
+from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.settings import Settings
 

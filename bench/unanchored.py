@@ -7,7 +7,7 @@ from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.engine import Engine, EngineOptions
 from coder_lsp.generation import GenerationChunk
-from coder_lsp.model_folder import FimTemplate, ModelFolder
+from coder_lsp.models.model_folder import FimTemplate, ModelFolder
 from coder_lsp.prompt.anchor import place_anchor
 from coder_lsp.prompt.build import Prompt
 from coder_lsp.prompt.fim_template import arrange

@@ -9,16 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from coder_lsp.acceptance import ShownCompletions
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.completer import Completion, CompletionRequest, RunningCompletion
-from coder_lsp.completion_cache import CompletionCache
-from coder_lsp.document import DocumentSnapshot
+from coder_lsp.completion.completer import Completion, CompletionRequest, RunningCompletion
+from coder_lsp.completion.completion_cache import CompletionCache
+from coder_lsp.documents.document import DocumentSnapshot
+from coder_lsp.documents.open_document import OpenDocument
 from coder_lsp.errors import DocumentError
 from coder_lsp.generation import GenerationOptions
-from coder_lsp.open_document import OpenDocument
 from coder_lsp.settings import Settings, apply_options
-from coder_lsp.usage import Counts, UsageTally
+from coder_lsp.usage.acceptance import ShownCompletions
+from coder_lsp.usage.counts import Counts, UsageTally
 
 Feature = Literal["inline", "plain"]
 """Which of LSP's two completion requests; each supersedes only its own kind."""

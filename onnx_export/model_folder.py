@@ -1,6 +1,6 @@
 """Writing a model folder: the graph and its weights, the tokenizer, and the manifest of both.
 
-The one writer; ``coder_lsp.model_folder`` is the one reader.
+The one writer; ``coder_lsp.models.model_folder`` is the one reader.
 """
 
 import hashlib

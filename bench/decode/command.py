@@ -15,8 +15,8 @@ from bench.decode.report import PEER, PEER_SMALL, SIDE, SMALL, Measurement, desc
 from bench.decode.rounds import Plan, measure_rounds
 from bench.decode.subject import Subject
 from bench.llama_server import find_llama_server, llama_server_version, running_llama_server
-from coder_lsp.engine.runtime import choose_num_threads
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.engine.device.runtime import choose_num_threads
+from coder_lsp.models.model_folder import ModelFolder
 
 _PATH = click.Path(path_type=Path)
 _PASTS = (512, 2048, 8192)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from bench.decode.subject import NUM_DECODED
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.cache_tensors import CacheTensors
-from coder_lsp.engine.decode import prefill
+from coder_lsp.engine.cache.cache_tensors import CacheTensors
+from coder_lsp.engine.decoding.decode import prefill
+from coder_lsp.engine.device.runtime import choose_num_threads
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.prefill_pace import PrefillPace
-from coder_lsp.engine.runtime import choose_num_threads
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.settings import Providers
 
 _NUM_REAL_ROWS = 64

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from coder_lsp.engine.hardware import CUDA_PROVIDER
-from coder_lsp.engine.kv_cache import KVCache
-from coder_lsp.engine.runtime import (
+from coder_lsp.engine.cache.kv_cache import KVCache
+from coder_lsp.engine.device.hardware import CUDA_PROVIDER
+from coder_lsp.engine.device.runtime import (
     CPU,
     create_inference_session,
     load_onnxruntime,
     preload_libraries,
 )
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 
 _NUM_STEPS = 64
 _PAST = 512

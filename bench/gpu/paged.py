@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.gpu.parity import PROMPT_CHUNKS, all_logits, prompt_ids
-from coder_lsp.engine.hardware import CUDA_PROVIDER
-from coder_lsp.engine.model_runner import ModelRunner
-from coder_lsp.engine.runtime import (
+from coder_lsp.engine.device.hardware import CUDA_PROVIDER
+from coder_lsp.engine.device.runtime import (
     CPU,
     create_inference_session,
     load_onnxruntime,
     preload_libraries,
 )
-from coder_lsp.model_folder import LatentLayout, ModelFolder
+from coder_lsp.engine.model_runner import ModelRunner
+from coder_lsp.models.model_folder import LatentLayout, ModelFolder
 from onnx_export.agreement import max_abs_error
 
 BLOCK_SIZE = 256

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from bench.decode.subject import random_ids
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.kv_cache import KVCache
+from coder_lsp.engine.cache.kv_cache import KVCache
 from coder_lsp.engine.model_runner import ModelRunner
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.settings import Providers
 from onnx_export.agreement import greedy_agreement, max_abs_error
 

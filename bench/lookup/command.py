@@ -31,8 +31,8 @@ from bench.lookup.speed import (
     summarise,
 )
 from coder_lsp.backends.local import embedded_model_path
-from coder_lsp.engine.drafter import LookupMode
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.engine.decoding.drafter import LookupMode
+from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.errors import ExportError
 from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, export

@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.decode import decode, prefill
-from coder_lsp.engine.drafter import Drafter, Drafts, LookupMode
-from coder_lsp.engine.forced_text import ForcedText, Vocabulary
-from coder_lsp.engine.kv_cache import KVCache
+from coder_lsp.engine.cache.kv_cache import KVCache
+from coder_lsp.engine.decoding.decode import decode, prefill
+from coder_lsp.engine.decoding.drafter import Drafter, Drafts, LookupMode
+from coder_lsp.engine.decoding.forced_text import ForcedText, Vocabulary
+from coder_lsp.engine.decoding.sampler import Sampler
+from coder_lsp.engine.device.runtime import choose_num_threads
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.prefill_pace import PrefillPace
-from coder_lsp.engine.runtime import choose_num_threads
-from coder_lsp.engine.sampler import Sampler
 from coder_lsp.generation import GenerationOptions
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from coder_lsp.model_folder import FimTemplate
+from coder_lsp.models.model_folder import FimTemplate
 from coder_lsp.prompt.fim_template import arrange
 from coder_lsp.tokenizer import Tokenizer
 

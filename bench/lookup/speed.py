@@ -7,7 +7,7 @@ from typing import Literal
 
 from bench.lookup.decoder import Continuation, Decoder, Seconds
 from bench.lookup.edits import Place, places
-from coder_lsp.engine.drafter import Drafter, LookupMode, NoDrafts
+from coder_lsp.engine.decoding.drafter import Drafter, LookupMode, NoDrafts
 
 NUM_NEW_TOKENS = 64
 WIDTHS = (1, 2, 3, 4, 6, 8, 12, 16)

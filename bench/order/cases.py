@@ -15,7 +15,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from bench.infilling_tasks import Task
-from coder_lsp.document import DocumentSnapshot, line_start
+from coder_lsp.documents.document import DocumentSnapshot, line_start
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 

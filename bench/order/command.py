@@ -23,7 +23,7 @@ from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, Order, PromptMa
 from bench.order.report import as_json, rows, table
 from bench.order.scoring import MAX_NEW_TOKENS, Answer, Scorer
 from coder_lsp.backends.local import model_path
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.build import Prompt
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget

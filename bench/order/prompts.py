@@ -17,7 +17,7 @@ from typing import Literal
 from bench.order.cases import Case
 from bench.unanchored import unanchored_prompt
 from coder_lsp.backends.document_anchors import DocumentAnchors, Place
-from coder_lsp.model_folder import FimTemplate
+from coder_lsp.models.model_folder import FimTemplate
 from coder_lsp.prompt.anchor import MAX_TYPED
 from coder_lsp.prompt.build import Prompt, build_prompt
 from coder_lsp.prompt.line_encoder import LineEncoder

@@ -26,7 +26,7 @@ from bench.infilling_tasks import read_tasks
 from bench.rounding.recipes import RECIPES, Recipe
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.model_runner import ModelRunner
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 from onnx_export.config import CONFIG_NAME, ExportConfig
 from onnx_export.export import HuggingFaceFolder, Labels, export

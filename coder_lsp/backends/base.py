@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.document import DocumentSnapshot
+from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.generation import Branch, GenerationChunk, GenerationOptions
 from coder_lsp.snippet import Snippet
 

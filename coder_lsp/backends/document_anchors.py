@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from coder_lsp.prompt.anchor import place_anchor
 
 if TYPE_CHECKING:
-    from coder_lsp.document import DocumentSnapshot
+    from coder_lsp.documents.document import DocumentSnapshot
     from coder_lsp.prompt.anchor import Anchor, Fit
     from coder_lsp.prompt.line_encoder import LineEncoder
     from coder_lsp.prompt.token_budget import TokenBudget

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from coder_lsp.backends.stored_documents import StoredDocuments
 from coder_lsp.engine.engine import Engine, EngineOptions, Preparation
-from coder_lsp.engine.sequence_folder import sequences_path
-from coder_lsp.engine.sequence_store import DiskCacheOptions
-from coder_lsp.installed_models import find_model
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.engine.store.sequence_folder import sequences_path
+from coder_lsp.engine.store.sequence_store import DiskCacheOptions
+from coder_lsp.models.installed_models import find_model
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.build import build_prompt
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget

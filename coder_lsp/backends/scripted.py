@@ -29,7 +29,7 @@ from typing import Any
 
 from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.document import DocumentSnapshot
+from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.errors import BackendError, SettingsError
 from coder_lsp.generation import (
     Branch,

@@ -9,8 +9,8 @@ import json
 from typing import TYPE_CHECKING
 
 from coder_lsp.backends.document_anchors import DocumentAnchors
+from coder_lsp.documents.secret_files import looks_secret
 from coder_lsp.prompt.anchor import Anchor
-from coder_lsp.secret_files import looks_secret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

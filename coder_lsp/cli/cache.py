@@ -2,7 +2,7 @@
 
 import click
 
-from coder_lsp.engine.sequence_folder import DiskUsage, SequenceFolder, sequences_path
+from coder_lsp.engine.store.sequence_folder import DiskUsage, SequenceFolder, sequences_path
 
 
 @click.group("cache")

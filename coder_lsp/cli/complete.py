@@ -9,7 +9,7 @@ from coder_lsp.backends.create import create_backend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.cli.options import backend_options, backend_settings
 from coder_lsp.cli.place import Place, parse_place, read_snapshot
-from coder_lsp.completer import Completion, CompletionRequest, complete
+from coder_lsp.completion.completer import Completion, CompletionRequest, complete
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.settings import BackendName, Settings
 

@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.text import Text
 
-from coder_lsp.document import DocumentSnapshot
+from coder_lsp.documents.document import DocumentSnapshot
 
 _TAB_WIDTH = 4
 _LINES_BEFORE = 10

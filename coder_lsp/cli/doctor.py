@@ -17,16 +17,16 @@ from coder_lsp.backends.create import create_backend
 from coder_lsp.backends.local import model_path
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.cli.options import backend_settings, model_option
-from coder_lsp.completer import Completion, CompletionRequest, complete
-from coder_lsp.document import DocumentSnapshot
-from coder_lsp.engine.hardware import Hardware, inspect_hardware
-from coder_lsp.engine.memory import plan_memory, size_text
-from coder_lsp.engine.nvidia import Gpu
-from coder_lsp.engine.providers import choose_provider
-from coder_lsp.engine.runtime import choose_num_threads, runtime_version
+from coder_lsp.completion.completer import Completion, CompletionRequest, complete
+from coder_lsp.documents.document import DocumentSnapshot
+from coder_lsp.engine.device.hardware import Hardware, inspect_hardware
+from coder_lsp.engine.device.memory import plan_memory, size_text
+from coder_lsp.engine.device.nvidia import Gpu
+from coder_lsp.engine.device.providers import choose_provider
+from coder_lsp.engine.device.runtime import choose_num_threads, runtime_version
 from coder_lsp.errors import CoderError, EngineError, ModelFolderError, RuntimeMissing
 from coder_lsp.generation import GenerationOptions
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.settings import Providers, Settings
 
 _CPU_PROVIDER = "CPUExecutionProvider"

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from coder_lsp.engine.hardware import inspect_hardware
-from coder_lsp.engine.memory import size_text
-from coder_lsp.engine.providers import machine_problem
+from coder_lsp.engine.device.hardware import inspect_hardware
+from coder_lsp.engine.device.memory import size_text
+from coder_lsp.engine.device.providers import machine_problem
 from coder_lsp.errors import InstallError, RuntimeMissing
 from coder_lsp.install.export_process import ExportProgress, Precision, Target
 from coder_lsp.install.hub import Hub
@@ -24,8 +24,8 @@ from coder_lsp.install.installation import (
     is_installed,
     make_plan,
 )
-from coder_lsp.installed_models import models_path
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.installed_models import models_path
+from coder_lsp.models.model_folder import ModelFolder
 
 TargetOption = Literal["auto", "cpu", "cuda"]
 

@@ -8,8 +8,8 @@ import click
 
 from coder_lsp.backends.local import embedded_model_path
 from coder_lsp.errors import ModelFolderError
-from coder_lsp.installed_models import Origin, model_names, models_path
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.installed_models import Origin, model_names, models_path
+from coder_lsp.models.model_folder import ModelFolder
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from coder_lsp.document import DocumentSnapshot, line_end
+from coder_lsp.documents.document import DocumentSnapshot, line_end
 from coder_lsp.errors import DocumentError
 from coder_lsp.languages import language_of_path
 

@@ -6,7 +6,7 @@ from typing import get_args
 import click
 
 from coder_lsp.cli.options import backend_options, backend_settings
-from coder_lsp.server.app import serve_stdio, serve_tcp
+from coder_lsp.lsp.app import serve_stdio, serve_tcp
 from coder_lsp.settings import BackendName, LogLevel
 
 _HIGHEST_PORT = 65535

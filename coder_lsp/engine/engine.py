@@ -6,22 +6,25 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.decode import decode, prefill
-from coder_lsp.engine.detokenizer import Detokenizer
-from coder_lsp.engine.drafter import Drafter, LookupMode
-from coder_lsp.engine.forced_text import ForcedText, Vocabulary
-from coder_lsp.engine.heap import return_freed_memory
-from coder_lsp.engine.memory import cache_bytes_of_a_document
+from coder_lsp.engine.cache.prefix_cache import PrefixCache, PrefixCacheStats
+from coder_lsp.engine.decoding.decode import decode, prefill
+from coder_lsp.engine.decoding.detokenizer import Detokenizer
+from coder_lsp.engine.decoding.drafter import Drafter, LookupMode
+from coder_lsp.engine.decoding.forced_text import ForcedText, Vocabulary
+from coder_lsp.engine.decoding.path import Path
+from coder_lsp.engine.decoding.sampler import Sampler
+from coder_lsp.engine.decoding.stop import StopStrings
+from coder_lsp.engine.device.heap import return_freed_memory
+from coder_lsp.engine.device.memory import cache_bytes_of_a_document
+from coder_lsp.engine.device.runtime import choose_num_threads
 from coder_lsp.engine.model_runner import ModelRunner
-from coder_lsp.engine.path import Path
 from coder_lsp.engine.prefill_pace import FIRST_CHUNK, PrefillPace
-from coder_lsp.engine.prefix_cache import PrefixCache, PrefixCacheStats
-from coder_lsp.engine.runtime import choose_num_threads
-from coder_lsp.engine.sampler import Sampler
-from coder_lsp.engine.sequence_folder import verified_path
-from coder_lsp.engine.sequence_store import DiskCacheOptions, SequenceStore, SequenceStoreStats
-from coder_lsp.engine.stop import StopStrings
-from coder_lsp.engine.verified_files import verify_changed_files
+from coder_lsp.engine.store.sequence_folder import verified_path
+from coder_lsp.engine.store.sequence_store import (
+    DiskCacheOptions,
+    SequenceStore,
+    SequenceStoreStats,
+)
 from coder_lsp.errors import Cancelled, EngineError
 from coder_lsp.generation import (
     FinishReason,
@@ -29,14 +32,15 @@ from coder_lsp.generation import (
     GenerationOptions,
     GenerationUsage,
 )
+from coder_lsp.models.verified_files import verify_changed_files
 from coder_lsp.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from coder_lsp.engine.kv_cache import KVCache
-    from coder_lsp.engine.sampler import SampledToken
-    from coder_lsp.model_folder import Manifest, ModelFolder
+    from coder_lsp.engine.cache.kv_cache import KVCache
+    from coder_lsp.engine.decoding.sampler import SampledToken
+    from coder_lsp.models.model_folder import Manifest, ModelFolder
     from coder_lsp.settings import Providers
 
 

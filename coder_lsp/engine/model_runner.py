@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coder_lsp.engine.cache_tensors import CacheTensors
-from coder_lsp.engine.inference_session import open_session
-from coder_lsp.engine.kv_cache import KVCache
-from coder_lsp.engine.runtime import load_onnxruntime
-from coder_lsp.engine.sequence_folder import tensorrt_path
+from coder_lsp.engine.cache.cache_tensors import CacheTensors
+from coder_lsp.engine.cache.kv_cache import KVCache
+from coder_lsp.engine.device.inference_session import open_session
+from coder_lsp.engine.device.runtime import load_onnxruntime
+from coder_lsp.engine.store.sequence_folder import tensorrt_path
 from coder_lsp.errors import Cancelled, EngineError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from coder_lsp.cancellation import CancellationToken
-    from coder_lsp.engine.providers import ProviderChoice
-    from coder_lsp.model_folder import ModelFolder
+    from coder_lsp.engine.device.providers import ProviderChoice
+    from coder_lsp.models.model_folder import ModelFolder
     from coder_lsp.settings import Providers
 
 _INPUTS = ("input_ids", "position_ids", "total_length", "num_logits")

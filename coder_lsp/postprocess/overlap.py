@@ -1,6 +1,6 @@
 """Text that the suffix has already: what is right of the cursor, and the lines below."""
 
-from coder_lsp.document import is_closing_tail
+from coder_lsp.documents.document import is_closing_tail
 from coder_lsp.postprocess.lines import Line, lines_of
 from coder_lsp.postprocess.place import Place
 from coder_lsp.postprocess.rule import Cut, Draft

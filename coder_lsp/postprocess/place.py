@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from coder_lsp.document import DocumentSnapshot, is_closing_tail
+from coder_lsp.documents.document import DocumentSnapshot, is_closing_tail
 from coder_lsp.languages import language_by_id
 from coder_lsp.settings import Multiline
 

@@ -2,7 +2,7 @@
 
 import re
 
-from coder_lsp.document import is_closing_tail
+from coder_lsp.documents.document import is_closing_tail
 from coder_lsp.postprocess.place import Place
 from coder_lsp.postprocess.rule import Cut, Draft
 

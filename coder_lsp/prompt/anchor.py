@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from coder_lsp.document import after_closing_tail, is_closing_tail, line_start
+from coder_lsp.documents.document import after_closing_tail, is_closing_tail, line_start
 from coder_lsp.prompt.window import window_after, window_before
 
 if TYPE_CHECKING:
-    from coder_lsp.document import DocumentSnapshot
+    from coder_lsp.documents.document import DocumentSnapshot
     from coder_lsp.prompt.line_encoder import LineEncoder
     from coder_lsp.prompt.token_budget import TokenBudget
 

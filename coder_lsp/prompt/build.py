@@ -9,7 +9,7 @@ from coder_lsp.prompt.fim_template import arrange
 from coder_lsp.prompt.healing import healing_start
 
 if TYPE_CHECKING:
-    from coder_lsp.model_folder import FimTemplate
+    from coder_lsp.models.model_folder import FimTemplate
     from coder_lsp.prompt.anchor import Anchor
     from coder_lsp.prompt.line_encoder import LineEncoder
 

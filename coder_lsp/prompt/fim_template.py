@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from coder_lsp.model_folder import FimTemplate
+    from coder_lsp.models.model_folder import FimTemplate
 
 
 def arrange(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from coder_lsp.document import line_end, line_start
+from coder_lsp.documents.document import line_end, line_start
 
 if TYPE_CHECKING:
     from coder_lsp.prompt.line_encoder import LineEncoder

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.document import DocumentSnapshot
+from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.engine.engine import Engine, EngineOptions
 from coder_lsp.generation import GenerationOptions
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 
 NEAR_TIE = 1e-3
 NUM_TOKENS = 6

@@ -14,8 +14,8 @@ from bench.gpu import parity
 from bench.gpu.command import attempt
 from bench.gpu.paged import BLOCK_SIZE, PagedSequence
 from bench.gpu.parity import compare
-from coder_lsp.engine.hardware import inspect_memory
-from coder_lsp.model_folder import LatentLayout, ModelFolder
+from coder_lsp.engine.device.hardware import inspect_memory
+from coder_lsp.models.model_folder import LatentLayout, ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.export import HuggingFaceFolder, Labels, export
 from onnx_export.model_folder import GRAPH_NAME

@@ -6,8 +6,8 @@ from bench.lookup.decoder import Continuation, Decoder, Seconds
 from bench.lookup.edits import KINDS, Place, places
 from bench.lookup.equality import Equality, measure_equality
 from bench.lookup.speed import Run, compute_speed_up, summarise
-from coder_lsp.engine.drafter import Drafter, NoDrafts
-from coder_lsp.model_folder import FimTemplate, ModelFolder
+from coder_lsp.engine.decoding.drafter import Drafter, NoDrafts
+from coder_lsp.models.model_folder import FimTemplate, ModelFolder
 from tests.support.tiny_model import write_tiny_model
 
 FIM = FimTemplate("psm", 0, 1, 2, 3, 4, "before_fim_begin")

@@ -2,7 +2,7 @@
 
 from bench.naive_psm import NaivePsm
 from bench.trace import Trace, TraceDocument, TraceEvent
-from coder_lsp.model_folder import FimTemplate
+from coder_lsp.models.model_folder import FimTemplate
 from tests.support.cursor import parse_cursor
 
 FIM = FimTemplate("psm", 1000, 1001, 1002, 1003, 1004, "before_fim_begin")

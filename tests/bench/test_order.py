@@ -15,9 +15,9 @@ from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, PromptMaker
 from bench.order.report import rows
 from bench.order.scoring import Answer, Scorer
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.forced_text import ForcedText
-from coder_lsp.engine.sampler import SampledToken, Sampler
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.engine.decoding.forced_text import ForcedText
+from coder_lsp.engine.decoding.sampler import SampledToken, Sampler
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.build import Prompt
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget

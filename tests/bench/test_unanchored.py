@@ -3,9 +3,9 @@ import pytest
 from bench.unanchored import UnanchoredBackend, arrange_suffix_first, unanchored_prompt
 from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.document import DocumentSnapshot
+from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.generation import GenerationOptions
-from coder_lsp.model_folder import FimTemplate, ModelFolder
+from coder_lsp.models.model_folder import FimTemplate, ModelFolder
 from coder_lsp.prompt.anchor import place_anchor
 from coder_lsp.prompt.build import build_prompt
 from coder_lsp.prompt.token_budget import TokenBudget

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from coder_lsp.engine.sequence_folder import SequenceFolder, sequences_path
+from coder_lsp.engine.store.sequence_folder import SequenceFolder, sequences_path
 
 
 @pytest.fixture(autouse=True)

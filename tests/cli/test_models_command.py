@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coder_lsp.backends.local import embedded_model_path, model_path
-from coder_lsp.installed_models import Origin, find_model, model_names, models_path
+from coder_lsp.models.installed_models import Origin, find_model, model_names, models_path
 
 
 @pytest.fixture

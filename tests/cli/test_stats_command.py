@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from coder_lsp.usage import Counts, UsageChange
-from coder_lsp.usage_file import UsageFile, usage_path
+from coder_lsp.usage.counts import Counts, UsageChange
+from coder_lsp.usage.usage_file import UsageFile, usage_path
 
 
 @pytest.fixture(autouse=True)

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.decode import decode, prefill
-from coder_lsp.engine.drafter import NoDrafts
-from coder_lsp.engine.forced_text import ForcedText, Vocabulary
+from coder_lsp.engine.decoding.decode import decode, prefill
+from coder_lsp.engine.decoding.drafter import NoDrafts
+from coder_lsp.engine.decoding.forced_text import ForcedText, Vocabulary
+from coder_lsp.engine.decoding.sampler import Sampler
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.prefill_pace import PrefillPace
-from coder_lsp.engine.sampler import Sampler
 from coder_lsp.errors import Cancelled
 from coder_lsp.generation import GenerationOptions
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 
 NEAR_TIE = 1e-4

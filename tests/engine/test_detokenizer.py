@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder_lsp.backends.local import embedded_model_path
-from coder_lsp.engine.detokenizer import Detokenizer
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.engine.decoding.detokenizer import Detokenizer
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 
 

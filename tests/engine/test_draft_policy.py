@@ -2,7 +2,12 @@
 
 import pytest
 
-from coder_lsp.engine.draft_policy import DRAFT_LENGTHS, MAX_PASS_SECONDS, DraftPolicy, PassCosts
+from coder_lsp.engine.decoding.draft_policy import (
+    DRAFT_LENGTHS,
+    MAX_PASS_SECONDS,
+    DraftPolicy,
+    PassCosts,
+)
 
 
 def policy_with(costs, outcomes=(), source="text", longest=4, seconds=0.01):

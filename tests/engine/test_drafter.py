@@ -1,8 +1,8 @@
 import pytest
 
-from coder_lsp.engine.drafter import Drafter, in_reading_order
-from coder_lsp.engine.lookup import MAX_MATCH, SEPARATOR
-from coder_lsp.model_folder import FimTemplate
+from coder_lsp.engine.decoding.drafter import Drafter, in_reading_order
+from coder_lsp.engine.decoding.lookup import MAX_MATCH, SEPARATOR
+from coder_lsp.models.model_folder import FimTemplate
 
 BOS, EOS, BEGIN, HOLE, END = range(5)
 FIM = FimTemplate("psm", BOS, EOS, BEGIN, HOLE, END, "before_fim_begin")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.engine import Engine, EngineOptions
 from coder_lsp.generation import GenerationOptions
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 
 TYPED = b"def f(a, b"
 NUM_TOKENS = 32

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coder_lsp.backends.local import embedded_model_path
-from coder_lsp.engine.forced_text import ForcedText, Vocabulary
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.engine.decoding.forced_text import ForcedText, Vocabulary
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 
 FIRST_TEXT_ID = 5

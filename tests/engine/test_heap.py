@@ -8,7 +8,7 @@ import pytest
 
 PROGRAM = """
 import numpy, psutil
-from coder_lsp.engine.heap import return_freed_memory
+from coder_lsp.engine.device.heap import return_freed_memory
 
 if {is_called}:
     return_freed_memory()

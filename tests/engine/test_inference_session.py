@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from coder_lsp.engine import inference_session, runtime
-from coder_lsp.engine.hardware import CUDA_PROVIDER, TENSORRT_PROVIDER, Hardware
-from coder_lsp.engine.inference_session import open_session
-from coder_lsp.engine.nvidia import Gpu
+from coder_lsp.engine.device import inference_session, runtime
+from coder_lsp.engine.device.hardware import CUDA_PROVIDER, TENSORRT_PROVIDER, Hardware
+from coder_lsp.engine.device.inference_session import open_session
+from coder_lsp.engine.device.nvidia import Gpu
 from coder_lsp.errors import EngineError
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 
 CPU_PROVIDER = "CPUExecutionProvider"
 PLENTY = 10**12

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from coder_lsp.engine import kv_cache
-from coder_lsp.engine.cache_buffers import DeviceBuffers
-from coder_lsp.engine.cache_tensors import CacheTensors
-from coder_lsp.engine.kv_cache import CAPACITY_STEP, bytes_for
+from coder_lsp.engine.cache import kv_cache
+from coder_lsp.engine.cache.cache_buffers import DeviceBuffers
+from coder_lsp.engine.cache.cache_tensors import CacheTensors
+from coder_lsp.engine.cache.kv_cache import CAPACITY_STEP, bytes_for
 from coder_lsp.engine.model_runner import ModelRunner
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 
 TOKEN_IDS = list(range(40))
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder_lsp.engine.lookup import (
+from coder_lsp.engine.decoding.lookup import (
     MAX_CANDIDATES,
     MAX_MATCH,
     SEPARATOR,

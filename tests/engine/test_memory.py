@@ -2,10 +2,10 @@ import dataclasses
 
 import pytest
 
-from coder_lsp.engine import memory
-from coder_lsp.engine.cache_tensors import CacheTensors
-from coder_lsp.engine.memory import available_memory, plan_memory
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.engine.cache.cache_tensors import CacheTensors
+from coder_lsp.engine.device import memory
+from coder_lsp.engine.device.memory import available_memory, plan_memory
+from coder_lsp.models.model_folder import ModelFolder
 
 
 @pytest.fixture(scope="module")

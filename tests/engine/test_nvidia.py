@@ -5,8 +5,8 @@ import types
 
 import pytest
 
-from coder_lsp.engine import nvidia
-from coder_lsp.engine.nvidia import Gpu, find_gpus, parse_smi, tensorrt_version
+from coder_lsp.engine.device import nvidia
+from coder_lsp.engine.device.nvidia import Gpu, find_gpus, parse_smi, tensorrt_version
 
 MIB = 1 << 20
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder_lsp.engine.prefix_cache import MIN_FORKED_TOKENS, PrefixCache, num_shared
+from coder_lsp.engine.cache.prefix_cache import MIN_FORKED_TOKENS, PrefixCache, num_shared
 
 
 class CountingCache:

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from coder_lsp.engine.hardware import CUDA_PROVIDER, TENSORRT_PROVIDER, Hardware
-from coder_lsp.engine.memory import MemoryNeeds
-from coder_lsp.engine.nvidia import Gpu
-from coder_lsp.engine.providers import ProviderChoice, choose_provider
+from coder_lsp.engine.device.hardware import CUDA_PROVIDER, TENSORRT_PROVIDER, Hardware
+from coder_lsp.engine.device.memory import MemoryNeeds
+from coder_lsp.engine.device.nvidia import Gpu
+from coder_lsp.engine.device.providers import ProviderChoice, choose_provider
 from coder_lsp.errors import EngineError
 
 GB = 10**9

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from coder_lsp.engine.sampler import Sampler
+from coder_lsp.engine.decoding.sampler import Sampler
 from coder_lsp.generation import GenerationOptions
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine import sequence_store
-from coder_lsp.engine.cache_tensors import CacheTensors
+from coder_lsp.engine.cache.cache_tensors import CacheTensors
 from coder_lsp.engine.model_runner import ModelRunner
-from coder_lsp.engine.sequence_file import BLOCK_TOKENS, SequenceKey, sequence_size
-from coder_lsp.engine.sequence_store import DiskCacheOptions, SequenceStore
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.engine.store import sequence_store
+from coder_lsp.engine.store.sequence_file import BLOCK_TOKENS, SequenceKey, sequence_size
+from coder_lsp.engine.store.sequence_store import DiskCacheOptions, SequenceStore
+from coder_lsp.models.model_folder import ModelFolder
 
 DOCUMENT = "file:///a.py"
 TOKEN_IDS = list(range(5, 5 + 3 * BLOCK_TOKENS + 7))
@@ -292,10 +292,10 @@ WRITER = """
 import sys
 from pathlib import Path
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.cache_tensors import CacheTensors
+from coder_lsp.engine.cache.cache_tensors import CacheTensors
 from coder_lsp.engine.model_runner import ModelRunner
-from coder_lsp.engine.sequence_store import DiskCacheOptions, SequenceStore
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.engine.store.sequence_store import DiskCacheOptions, SequenceStore
+from coder_lsp.models.model_folder import ModelFolder
 import numpy as np
 
 folder, path, fill = Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3])

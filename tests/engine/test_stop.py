@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder_lsp.engine.stop import StopStrings
+from coder_lsp.engine.decoding.stop import StopStrings
 
 
 def check_stop(stops, pieces, text, *, is_stopped):

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from coder_lsp.errors import ModelFolderError
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.deepseek_v2_config import parse_deepseek_v2_config
 from onnx_export.errors import ConfigError

@@ -4,7 +4,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.cli import command
 from tests.support.tiny_checkpoint import write_tiny_checkpoint
 

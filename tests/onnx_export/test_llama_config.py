@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.errors import ConfigError
 from onnx_export.export import Labels, MadeUp, export

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.graph_run import GraphRun
 from tests.onnx_export.conftest import export_quietly

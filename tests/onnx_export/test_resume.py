@@ -9,7 +9,7 @@ import sys
 import pytest
 from filelock import FileLock
 
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.errors import OutputError, RoomError
 from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, export

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from coder_lsp.model_folder import GroupedLayout, ModelFolder
+from coder_lsp.models.model_folder import GroupedLayout, ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 from onnx_export.config import ExportConfig
 from onnx_export.errors import ConfigError, OutputError, TokenizerError

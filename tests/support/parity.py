@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.model_runner import ModelRunner
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 
 Logits = npt.NDArray[np.float32]
 

@@ -1,6 +1,6 @@
 """Snapshots written as text with the cursor as a mark."""
 
-from coder_lsp.document import DocumentSnapshot
+from coder_lsp.documents.document import DocumentSnapshot
 from tests.support.cursor import parse_cursor
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from coder_lsp.backends.local import embedded_model_path
 from coder_lsp.errors import ModelFolderError
-from coder_lsp.model_folder import ModelFolder
+from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 
 FIM_NAMES = ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", "<｜begin▁of▁sentence｜>")

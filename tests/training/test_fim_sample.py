@@ -4,9 +4,9 @@ from random import Random
 
 import pytest
 
-import coder_lsp.document
+import coder_lsp.documents.document
 
-TEXT = Path(coder_lsp.document.__file__).read_text(encoding="utf-8")
+TEXT = Path(coder_lsp.documents.document.__file__).read_text(encoding="utf-8")
 ALWAYS_FIM = {"fim": 1.0, "anchor_at_line": 1.0, "anchor_above": 0.0}
 
 
@@ -62,7 +62,7 @@ def test_the_suffix_never_starts_with_what_closes_the_line(make, parts):
         _, suffix, _ = parts(sample)
         rest = suffix.partition("\n")[0]
 
-        assert not rest or not coder_lsp.document.is_closing_tail(rest)
+        assert not rest or not coder_lsp.documents.document.is_closing_tail(rest)
 
 
 def test_the_prompt_is_what_the_server_would_send(make, parts, encoder, folder):

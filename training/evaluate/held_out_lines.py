@@ -10,8 +10,8 @@ from random import Random
 
 from coder_lsp.backends.base import Backend
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.completer import CompletionRequest, complete
-from coder_lsp.document import DocumentSnapshot
+from coder_lsp.completion.completer import CompletionRequest, complete
+from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.generation import GenerationOptions
 from training.corpus.store import Corpus, SourceFile
 from training.evaluate.held_out import held_out_files

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from coder_lsp.document import line_start
-from coder_lsp.model_folder import FimTemplate
+from coder_lsp.documents.document import line_start
+from coder_lsp.models.model_folder import FimTemplate
 from coder_lsp.prompt.fim_template import NUM_TEMPLATE_TOKENS, arrange
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.window import window_after, window_before

@@ -7,7 +7,7 @@ all of it is learnt alike.
 from dataclasses import dataclass
 from random import Random
 
-from coder_lsp.document import is_closing_tail, line_end, line_start
+from coder_lsp.documents.document import is_closing_tail, line_end, line_start
 from training.fim_transform.syntax import syntax_nodes
 
 _MAX_NODE_LENGTH = 600

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from coder_lsp.model_folder import FimTemplate
+from coder_lsp.models.model_folder import FimTemplate
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.tokenizer import Tokenizer
 from training.corpus.store import Corpus

@@ -134,8 +134,8 @@ test('a step that is stopped ends', async () => {
 });
 
 test.each([
-  ['2026-11-24 12:00:00,123 WARNING coder_lsp.server: slow', 'warn'],
-  ['2026-11-24 12:00:00,123 INFO coder_lsp.server: loaded', 'info'],
+  ['2026-11-24 12:00:00,123 WARNING coder_lsp.lsp: slow', 'warn'],
+  ['2026-11-24 12:00:00,123 INFO coder_lsp.lsp: loaded', 'info'],
   ['Traceback (most recent call last):', 'error'],
   ['an INFO in the middle', 'error'],
 ])('%s is of level %s', (line, level) => {

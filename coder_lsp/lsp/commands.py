@@ -1,0 +1,115 @@
+"""``workspace/executeCommand``: on and off, what the client tells of an offer, and counters."""
+
+import asyncio
+import math
+from typing import Any
+
+from pygls.exceptions import JsonRpcInvalidParams
+
+from coder_lsp.lsp.language_server import CoderServer
+from coder_lsp.lsp.loading import load_backend, load_if_wanted
+from coder_lsp.session import Answer
+
+TOGGLE_COMMAND = "coder-lsp.toggle"
+SNOOZE_COMMAND = "coder-lsp.snooze"
+STATS_COMMAND = "coder-lsp.stats"
+RESTART_COMMAND = "coder-lsp.restartModel"
+
+_SNOOZE_MINUTES = 10
+_MOST_SNOOZE_MINUTES = 7 * 24 * 60
+
+
+def toggle(ls: CoderServer, *arguments: Any) -> dict[str, bool]:
+    """Turn completions on or off as the argument says, without one the other way than now.
+
+    Who toggles while they are snoozed wants them back.
+    """
+    on = _argument(arguments, not ls.switch.is_active)
+    if not isinstance(on, bool):
+        raise _unusable("true or false", on)
+    ls.switch.turn(on=on)
+    load_if_wanted(ls)
+    return {"enabled": on}
+
+
+def snooze(ls: CoderServer, *arguments: Any) -> dict[str, int]:
+    """Turn completions off for so many minutes; 0 ends that."""
+    minutes = _argument(arguments, _SNOOZE_MINUTES)
+    if not _is_duration(minutes):
+        raise _unusable(f"a number of minutes from 0 to {_MOST_SNOOZE_MINUTES}", minutes)
+    return {"snoozedSeconds": round(ls.switch.snooze(60 * minutes))}
+
+
+def restart_model(ls: CoderServer) -> None:
+    """Load the model anew; the status tells how that goes."""
+    if not ls.engine.is_loading:
+        ls.start(load_backend(ls))
+
+
+def accept(ls: CoderServer, offer_id: str, *arguments: Any) -> None:
+    """Count that an offer was taken; what is not known does no harm.
+
+    The argument after the id says how many code points of the text shown were taken, where the
+    client took a part.
+    """
+    num_characters = _argument(arguments, None)
+    if num_characters is not None and not _is_count(num_characters):
+        raise _unusable("a number of characters", num_characters)
+    ls.session.accept(offer_id, num_characters)
+    ls.usage.note()
+
+
+async def stats(ls: CoderServer) -> dict[str, Any]:
+    """Return counters of session and backend, what the last completion took, and the usage.
+
+    Waits for the engine to come to it. Times are in milliseconds.
+    """
+    backend = await asyncio.wrap_future(ls.engine.stats())
+    last = ls.session.last_answer
+    return {
+        "session": dict(ls.session.stats()),
+        "pending": ls.protocol.num_pending,
+        "backend": dict(backend),
+        "lastCompletion": None if last is None else _describe(last),
+        "usage": await ls.usage.usage(),
+    }
+
+
+def _argument(arguments: tuple[Any, ...], default: Any) -> Any:
+    """Return the one optional argument; null is as good as none."""
+    if len(arguments) > 1:
+        raise _unusable("one argument at most", len(arguments))
+    return default if not arguments or arguments[0] is None else arguments[0]
+
+
+def _is_duration(minutes: Any) -> bool:
+    is_number = isinstance(minutes, (int, float)) and not isinstance(minutes, bool)
+    return is_number and math.isfinite(minutes) and 0 <= minutes <= _MOST_SNOOZE_MINUTES
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _unusable(expected: str, found: Any) -> JsonRpcInvalidParams:
+    return JsonRpcInvalidParams(message=f"Expected {expected}, found {found!r}.")
+
+
+def _describe(answer: Answer) -> dict[str, Any]:
+    """Describe an answer; one that was known already cost no tokens and no time."""
+    completion = answer.completion
+    if completion is None:
+        return {"source": answer.source, "numNewTokens": 0, "timeToFirstTokenMs": 0.0}
+    return {
+        "source": answer.source,
+        "finishReason": completion.finish_reason,
+        "numPromptTokens": completion.usage.num_prompt_tokens,
+        "numCachedTokens": completion.usage.num_cached_tokens,
+        # What an earlier request had computed already is not counted twice.
+        "numNewTokens": 0 if answer.source == "running" else completion.usage.num_new_tokens,
+        "numGeneratedTokens": completion.usage.num_generated_tokens,
+        "timeToFirstTokenMs": completion.time_to_first_token_ms,
+        "totalMs": completion.total_ms,
+        "refusedBy": completion.refused_by,
+        "model": completion.model,
+    }

@@ -1,0 +1,29 @@
+"""``initialize`` and ``initialized``: options taken in, the model loaded in the background."""
+
+from lsprotocol import types
+
+from coder_lsp.lsp.capabilities import client_capabilities
+from coder_lsp.lsp.client_traits import client_traits
+from coder_lsp.lsp.configuration import tell_problems
+from coder_lsp.lsp.language_server import CoderServer
+from coder_lsp.lsp.loading import load_if_wanted
+from coder_lsp.lsp.logs import set_log_level
+
+
+def initialize(ls: CoderServer, params: types.InitializeParams) -> None:
+    """Take in capabilities and options; pygls answers, with the position encoding it chose."""
+    ls.capabilities = client_capabilities(params.capabilities)
+    if params.client_info is not None:
+        name = params.client_info.name
+        ls.session.tally.editor = name
+        ls.session.client_tells_acceptance = client_traits(name).tells_acceptance
+    ls.initial_problems = ls.session.initialize_settings(params.initialization_options).problems
+    set_log_level(ls.session.settings.log_level)
+
+
+def initialized(ls: CoderServer, params: types.InitializedParams) -> None:
+    """Say what was wrong with the options, and load the model unless completions are off."""
+    del params
+    tell_problems(ls, ls.initial_problems)
+    ls.switch.turn(on=ls.session.settings.enabled)
+    load_if_wanted(ls)

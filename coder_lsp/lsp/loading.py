@@ -1,0 +1,66 @@
+"""Loading the backend in the background, with the client's progress display."""
+
+import asyncio
+import logging
+import uuid
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from coder_lsp.errors import CoderError
+from coder_lsp.lsp import notices
+from coder_lsp.lsp.language_server import CoderServer
+from coder_lsp.lsp.protocol import log_error
+
+if TYPE_CHECKING:
+    from coder_lsp.lsp.engine_thread import Loaded
+
+_log = logging.getLogger(__name__)
+
+
+def load_if_wanted(ls: CoderServer) -> None:
+    """Load the model once completions are on; who never wants them pays nothing for it."""
+    if ls.switch.is_on and not ls.engine.has_been_loaded:
+        ls.start(load_backend(ls))
+
+
+async def load_backend(ls: CoderServer) -> None:
+    """Load what the settings name. On failure requests are answered with nothing, and it is told.
+
+    The task is superseded, not this coroutine cancelled, when the settings change meanwhile.
+    """
+    ls.quieten()
+    shown = ls.status.begin_loading()
+    loading = asyncio.wrap_future(ls.engine.load(ls.session.settings))
+    if ls.capabilities.can_show_progress:
+        ls.start(_show_progress(ls, loading))
+    try:
+        loaded = await loading
+    except CoderError as exc:
+        error = notices.cannot_complete(str(exc))
+    except Exception as exc:  # noqa: BLE001 (a damaged installation fails in many ways)
+        log_error(exc)
+        error = notices.failed_to_load(type(exc).__name__)
+    else:
+        _log.info("Loaded %s", loaded.model)
+        for notice in loaded.notices:
+            _log.warning("%s", notice)
+            ls.tell_once(types.MessageType.Warning, notice)
+        ls.status.end_loading(shown, loaded.model, remarks=loaded.notices)
+        return
+    ls.status.end_loading(shown, None, error)
+    ls.tell_once(types.MessageType.Error, error)
+
+
+async def _show_progress(ls: CoderServer, loading: "asyncio.Future[Loaded]") -> None:
+    token = str(uuid.uuid4())
+    try:
+        await ls.work_done_progress.create_async(token)
+    except JsonRpcException:
+        return  # the client changed its mind; loading goes on without
+    ls.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=notices.LOADING))
+    await asyncio.wait([loading])
+    is_loaded = not loading.cancelled() and loading.exception() is None
+    message = notices.LOADED if is_loaded else notices.NOT_LOADED
+    ls.work_done_progress.end(token, types.WorkDoneProgressEnd(message=message))

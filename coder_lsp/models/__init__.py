@@ -1,0 +1,1 @@
+"""Model folders: reading, checking and finding them."""
