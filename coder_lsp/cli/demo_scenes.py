@@ -21,7 +21,7 @@ class Scene:
 
 
 SCENES = (
-    Scene("document.py", "return self.text[: self.offset]"),
+    Scene("documents/document.py", "return self.text[: self.offset]"),
     Scene("generation.py", "return self.num_prompt_tokens - self.num_cached_tokens"),
     Scene("examples/inventory.py", "return self.price * self.quantity"),
     Scene("examples/inventory.py", "for item in items:"),
