@@ -22,10 +22,10 @@ from bench.errors import BenchError
 from bench.gpu.capture import try_capture
 from bench.gpu.paged import compare_paged
 from bench.gpu.parity import compare
-from coder_lsp.backends.local import embedded_model_path
 from coder_lsp.engine.device.hardware import inspect_hardware
 from coder_lsp.engine.device.providers import machine_problem
 from coder_lsp.engine.device.runtime import choose_num_threads, runtime_version
+from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import Attention, ExportConfig, Precision
 from onnx_export.export import Labels, MadeUp, export

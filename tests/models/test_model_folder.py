@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 
-from coder_lsp.backends.local import LocalBackend, embedded_model_path
+from coder_lsp.backends.local import LocalBackend
 from coder_lsp.errors import ModelFolderError
+from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import MANIFEST_NAME, ModelFolder
 from coder_lsp.settings import Settings
 
