@@ -78,7 +78,7 @@ def test_another_format_version(folder, version):
         (lambda m: m["cache"].update(width="128"), "width"),
         (lambda m: m["cache"].update(width=True), "width"),
         (lambda m: m["cache"].update(dtype="int3"), "dtype"),
-        (lambda m: m["cache"].update(kind="paged"), "'latent' or 'gqa', found 'paged'"),
+        (lambda m: m["cache"].update(kind="other"), "'latent' or 'gqa', found 'other'"),
         (lambda m: m["cache"].update(kind=["latent"]), "kind"),
         (lambda m: m["cache"].update(kind="gqa"), "'width'"),
         (lambda m: m.update(cache="latent"), "cache"),
