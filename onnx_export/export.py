@@ -19,13 +19,13 @@ from onnx_export.model_types import KnownConfig, read_model_config
 from onnx_export.models.deepseek_v2 import build_deepseek_v2
 from onnx_export.models.llama import build_llama
 from onnx_export.progress import ReportProgress
-from onnx_export.quantization import QuantizationPlan
 from onnx_export.random_weights import RandomWeights
+from onnx_export.recipes import QuantizationPlan
 from onnx_export.tokenizer_file import TOKENIZER_NAME, TokenizerFile
 from onnx_export.weights import Weights
 
 # What the graph's producer_version says; raised when exports change.
-EXPORTER_VERSION = "2"
+EXPORTER_VERSION = "3"
 
 
 @dataclass(frozen=True, slots=True)

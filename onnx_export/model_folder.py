@@ -19,6 +19,7 @@ from onnx_export.model_types import KnownConfig
 from onnx_export.parameter_count import num_active_parameters, num_parameters
 from onnx_export.partial_folder import JOURNAL_NAME, partial_folder
 from onnx_export.progress import PhaseClock, ReportProgress
+from onnx_export.recipes import recipe_of
 from onnx_export.room import require_disk_space, require_memory
 from onnx_export.tokenizer_file import TOKENIZER_NAME, TokenizerFile
 from onnx_export.weights_file import FileEntry, WeightsFile
@@ -81,6 +82,7 @@ def _manifest(
     description: Description,
     files: dict[str, FileEntry],
 ) -> dict[str, Any]:
+    recipe = recipe_of(export)
     return {
         "format_version": FORMAT_VERSION,
         "name": description.name,
@@ -98,6 +100,7 @@ def _manifest(
             "num_attention_heads": model.num_attention_heads,
         },
         "precision": export.precision,
+        "recipe": None if recipe is None else recipe.name,
         "block_size": export.block_size,
         "expert_block_size": export.expert_block_size,
         "target": export.target,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from onnx_export.graph_builder import MICROSOFT, GraphBuilder
 from onnx_export.layers.linear import linear, linear_with
 from onnx_export.llama_config import LlamaConfig
-from onnx_export.quantization import QuantizationPlan
+from onnx_export.recipes import QuantizationPlan
 from onnx_export.rope import linear_inverse_frequencies
 from onnx_export.weights import Weight, stacked
 
@@ -81,7 +81,7 @@ def grouped_attention(
         config.head_dim,
     )
     with builder.scope("self_attn"):
-        packed = linear_with(builder, hidden, _packed_projection(builder, config), plan.body)
+        packed = linear_with(builder, hidden, _packed_projection(builder, config), plan.attention)
         batch = builder.op("Unsqueeze", [packed, builder.integers(0)])
         attended, key, value = builder.op_with_outputs(
             "GroupQueryAttention",
@@ -100,7 +100,7 @@ def grouped_attention(
         )
         width = heads * head_dim
         joined = builder.op("Reshape", [attended, builder.integers(-1, width)])
-        output = linear(builder, joined, "o_proj", width, config.hidden_size, plan.body)
+        output = linear(builder, joined, "o_proj", width, config.hidden_size, plan.attention)
     return output, KeyValue(key, value)
 
 

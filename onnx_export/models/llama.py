@@ -22,7 +22,7 @@ from onnx_export.layers.grouped_attention import (
 )
 from onnx_export.layers.mlp import gated_mlp
 from onnx_export.llama_config import LlamaConfig
-from onnx_export.quantization import QuantizationPlan
+from onnx_export.recipes import QuantizationPlan
 from onnx_export.weights import Weights
 
 
@@ -57,7 +57,7 @@ def build_llama(
 
     def feed_forward(hidden: ir.Value, _: int) -> ir.Value:
         return gated_mlp(
-            builder, hidden, "mlp", config.hidden_size, config.intermediate_size, plan.body
+            builder, hidden, "mlp", config.hidden_size, config.intermediate_size, plan.feed_forward
         )
 
     decoder(builder, config, plan, run, attention, feed_forward)

@@ -6,8 +6,8 @@ import pytest
 from onnx_export.config import ExportConfig
 from onnx_export.deepseek_v2_config import parse_deepseek_v2_config
 from onnx_export.models.deepseek_v2 import build_deepseek_v2
-from onnx_export.quantization import QuantizationPlan
 from onnx_export.random_weights import RandomWeights
+from onnx_export.recipes import QuantizationPlan
 from tests.support.tiny_checkpoint import TINY_CONFIG
 
 CACHE = ["total_length", 96]
