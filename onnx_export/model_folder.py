@@ -100,7 +100,7 @@ def _manifest(
             "num_attention_heads": model.num_attention_heads,
         },
         "precision": export.precision,
-        "recipe": None if recipe is None else recipe.name,
+        "recipe": export.precision if recipe is None else recipe.name,
         "block_size": export.block_size,
         "expert_block_size": export.expert_block_size,
         "target": export.target,

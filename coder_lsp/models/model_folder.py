@@ -101,7 +101,8 @@ class Manifest:
     ``num_generable_ids``: ids from this one on are never generated (unused rows, chat tokens).
     ``context_length``: tokens of prompt and completion together. ``graph`` names the ONNX file.
     ``expert_block_size``: that of the routed experts; None where an older exporter did not say it.
-    ``recipe``: which weights have how many bits; None if weights are floats or the exporter is older.
+    ``recipe``: the name by which the exporter knows which weights have how many bits. The manifest
+    of an older exporter does not have this field.
     ``is_instruct``: the model was trained to chat, so it explains its code and fences it. The
     manifest of an older exporter does not have this field.
     """
@@ -121,7 +122,7 @@ class Manifest:
     context_length: int
     files: dict[str, FileEntry]
     expert_block_size: int | None = None
-    recipe: str | None = None
+    recipe: str = ""
     is_instruct: bool = False
 
 
