@@ -73,6 +73,11 @@ class LocalBackend:
         return self._engine.manifest.name
 
     @property
+    def is_instruct(self) -> bool:
+        """Whether the manifest says that the model was trained to chat."""
+        return self._engine.manifest.is_instruct
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """Where the model runs instead of where it should, and why."""
         return self._engine.notices

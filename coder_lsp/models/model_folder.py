@@ -109,6 +109,8 @@ class Manifest:
     ``num_generable_ids``: ids from this one on are never generated (unused rows, chat tokens).
     ``context_length``: tokens of prompt and completion together. ``graph`` names the ONNX file.
     ``expert_block_size``: that of the routed experts; None if an older exporter did not write it.
+    ``is_instruct``: the model was trained to chat, so it explains its code and fences it. The
+    manifest of an older exporter does not have this field.
     """
 
     format_version: int
@@ -126,6 +128,7 @@ class Manifest:
     context_length: Count
     files: dict[str, FileEntry]
     expert_block_size: Count | None = None
+    is_instruct: bool = False
 
 
 @dataclass(frozen=True, slots=True)

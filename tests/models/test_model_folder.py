@@ -84,6 +84,7 @@ def test_another_format_version(folder, version):
         (lambda m: m.update(cache="latent"), "cache"),
         (lambda m: m.update(files=[]), "files"),
         (lambda m: m.update(precision="fp7"), "precision"),
+        (lambda m: m.update(is_instruct="yes"), "expected true or false, found 'yes'"),
         (lambda m: m.update(graph="other.onnx"), "'other.onnx'"),
         (lambda m: m["cache"].update(num_layers=10**9), "num_layers"),
         (lambda m: m["cache"].update(width=0), "width"),
@@ -119,6 +120,14 @@ def test_a_name_that_is_not_that_of_a_file_in_the_folder(folder, name):
     change_manifest(folder, lambda m: m["files"].update({name: m["files"]["model.onnx"]}))
 
     check_refused(folder, repr(name), MANIFEST_NAME)
+
+
+def test_a_manifest_says_whether_the_model_was_trained_to_chat(folder):
+    assert not ModelFolder.read(folder).manifest.is_instruct
+
+    change_manifest(folder, lambda m: m.update(is_instruct=True))
+
+    assert ModelFolder.read(folder).manifest.is_instruct
 
 
 def test_a_flipped_byte(folder):
