@@ -101,9 +101,7 @@ class Quantization:
         bits, block_size = form
         return replace(self, bits=bits, block_size=block_size, scale_type="float16")
 
-    def rows_of(
-        self, weight: Weight, start: int, end: int
-    ) -> NDArray[np.float32] | QuantizedRows:
+    def rows_of(self, weight: Weight, start: int, end: int) -> NDArray[np.float32] | QuantizedRows:
         """Return rows of a weight, as they are stored if that is in this very form."""
         blocks = weight.blocks
         form = (self.bits, self.block_size)
