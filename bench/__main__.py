@@ -32,6 +32,7 @@ _MODULES = types.MappingProxyType(
         "soak": "bench.soak",
         "stopping": "bench.stopping",
         "tables": "bench.tables.command",
+        "tokenization": "bench.tokenization",
         "traces": "bench.make_traces",
     }
 )
