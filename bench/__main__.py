@@ -18,6 +18,7 @@ _MODULES = types.MappingProxyType(
         "exactness": "bench.exactness",
         "export": "bench.export",
         "gguf": "bench.gguf_command",
+        "gguf-agreement": "bench.gguf_agreement",
         "gpu": "bench.gpu.command",
         "infilling": "bench.infilling",
         "opening": "bench.opening",
