@@ -21,7 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeElapsedColumn
 from bench.decode.models import LITE_CONFIG, SMALL_CUT, full_size_folder
 from bench.errors import BenchError
 from bench.process_memory import peak_rss_bytes_of_children
-from coder_lsp.backends.local import embedded_model_path
+from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import ModelFolder
 
 _PATH = click.Path(path_type=Path)

@@ -23,10 +23,11 @@ from bench.infilling_tasks import Task, read_tasks
 from bench.plain_backend import PlainBackend
 from bench.unanchored import UnanchoredBackend
 from coder_lsp.backends.base import Backend
-from coder_lsp.backends.local import LocalBackend, model_path
+from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.completion.completer import CompletionRequest, complete
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.settings import Settings
 

@@ -152,6 +152,6 @@ def _write_records(path: Path, everything: list[tuple[str, list[KeystrokeRecord]
 
 def _model_path(setting: str) -> Path:
     # Imported here because it brings ONNX Runtime along.
-    from coder_lsp.backends.local import model_path  # noqa: PLC0415
+    from coder_lsp.models.installed_models import model_path  # noqa: PLC0415
 
     return model_path(setting)

@@ -20,8 +20,8 @@ from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.documents.document import DocumentSnapshot
-from coder_lsp.engine.store.sequence_folder import ENVIRONMENT_VARIABLE, sequences_path
 from coder_lsp.generation import GenerationOptions, GenerationUsage
+from coder_lsp.paths import CACHE_VARIABLE, sequences_path
 from coder_lsp.settings import Settings
 
 _UNHURRIED_MS = 600_000
@@ -49,7 +49,7 @@ def command(model: str, context_tokens: int, repetitions: int, out: Path) -> Non
         model=model, context_tokens=context_tokens, time_budget_ms=_UNHURRIED_MS, max_new_tokens=1
     )
     with tempfile.TemporaryDirectory() as folder:
-        os.environ[ENVIRONMENT_VARIABLE] = folder
+        os.environ[CACHE_VARIABLE] = folder
         figures = measure(settings, repetitions)
     out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     click.echo(json.dumps(figures))

@@ -74,6 +74,11 @@ class UnanchoredBackend:
         return self._engine.manifest.name
 
     @property
+    def is_instruct(self) -> bool:
+        """Whether the manifest says that the model was trained to chat."""
+        return self._engine.manifest.is_instruct
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """Nothing."""
         return ()

@@ -3,6 +3,7 @@
 ::
 
     CoderError
+    ├── FormatError            JSON from outside is malformed, or not what it should be
     ├── SettingsError          a setting has a value that cannot be used
     ├── DocumentError          a document is unknown, not text, or a position is not in it
     ├── ModelFolderError       a model folder is missing, damaged or of another version
@@ -18,6 +19,10 @@ A message says what was expected, what was found and what to do next.
 
 class CoderError(Exception):
     """The root of the tree."""
+
+
+class FormatError(CoderError):
+    """JSON from outside is malformed, or not what it should be."""
 
 
 class SettingsError(CoderError):

@@ -16,7 +16,7 @@ from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.documents.open_document import OpenDocument
 from coder_lsp.errors import DocumentError
 from coder_lsp.generation import GenerationOptions
-from coder_lsp.settings import Settings, apply_options
+from coder_lsp.settings import Settings, apply_options, needs_reload
 from coder_lsp.usage.acceptance import ShownCompletions
 from coder_lsp.usage.counts import Counts, UsageTally
 
@@ -28,18 +28,6 @@ FEATURES: tuple[Feature, ...] = ("inline", "plain")
 Source = Literal["running", "trie", "cache", "model"]
 """Where an answer came from: a generation already under way, a recent completion, the model with a
 prompt of which part was cached, or the model with a prompt of which nothing was."""
-
-_RELOADING = (
-    "backend",
-    "script",
-    "model",
-    "providers",
-    "threads",
-    "context_tokens",
-    "cache_megabytes",
-    "disk_cache",
-    "disk_cache_megabytes",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +124,10 @@ class Session:
         before, self.settings = self.settings, settings
         if before != settings:
             self._completion_cache = CompletionCache()
-        needs_reload = any(getattr(before, f) != getattr(settings, f) for f in _RELOADING)
-        if needs_reload:
+        is_reloading = needs_reload(before, settings)
+        if is_reloading:
             self.cancel_all()
-        return SettingsChange(tuple(filter(self.is_news, problems)), needs_reload)
+        return SettingsChange(tuple(filter(self.is_news, problems)), is_reloading)
 
     # Documents
 

@@ -1,15 +1,21 @@
-"""Options as a client sends them, and the Settings that are made of them.
+"""The user's settings: one record for each, and what a client sends made into ``Settings``.
 
-A wrong value costs that field only, an unknown key is named with the nearest known one, and both
-become ``problems`` to be told once; nothing a client sends can stop the server.
+The README's table, VS Code's manifest and Emacs' options are checked against the records.
+A wrong value changes nothing else. An unknown key is reported with the nearest known one. Both
+become ``problems``, of which the user is told once. Nothing that a client sends stops the server.
 """
 
 import dataclasses
 import difflib
+import reprlib
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+from coder_lsp.errors import FormatError
+from coder_lsp.json_input import Check, structure
 
 SECTION = "coder-lsp"
 
@@ -19,70 +25,168 @@ Multiline = Literal["auto", "never", "always"]
 Providers = Literal["auto", "cuda", "tensorrt", "cpu"]
 LogLevel = Literal["error", "warning", "info", "debug"]
 
+Scope = Literal["machine", "window"]
+"""Who may change a setting: the user alone, or an open folder's own settings as well."""
 
-def _note(doc: str, least: int = 0) -> dict[str, Any]:
-    return {"doc": doc, "least": least}
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is known of a setting besides its name, type and default.
+
+    ``numbers`` are minimum and maximum; ``is_automatic``: 0 is allowed too, and the program then
+    chooses. ``reloads_model``: a change takes effect only when the model is loaded again.
+    """
+
+    doc: str
+    numbers: tuple[int, int] = (0, 0)
+    is_automatic: bool = False
+    reloads_model: bool = False
+    scope: Scope = "machine"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the user wants. The client's names are the same in camel case, under ``coder-lsp``."""
 
-    enabled: bool = field(
-        default=True, metadata=_note("Whether to complete at all; can be toggled by command.")
-    )
-    model: str = field(
-        default="",
-        metadata=_note("Installed model's name or model folder; empty for the embedded one."),
-    )
-    backend: BackendName = field(
-        default="local", metadata=_note("Who completes: the model inside, or a script.")
-    )
-    script: str = field(
-        default="", metadata=_note("Path of the JSON file from which the scripted backend answers.")
-    )
-    providers: Providers = field(
-        default="auto",
-        metadata=_note("Where the model runs; auto: on the GPU if model and machine can."),
-    )
-    plain_completion: PlainCompletion = field(
-        default="auto",
-        metadata=_note(
-            "When to answer textDocument/completion; auto: until the client completes inline."
+    enabled: Annotated[
+        bool, About("Whether to complete at all. A command can change it too.", scope="window")
+    ] = True
+    model: Annotated[
+        str,
+        About(
+            "Name of an installed model, or path of a model folder. Empty: the embedded model.",
+            reloads_model=True,
         ),
+    ] = ""
+    backend: Annotated[
+        BackendName,
+        About("Where completions come from: the model inside, or a script.", reloads_model=True),
+    ] = "local"
+    script: Annotated[
+        str,
+        About(
+            "Path of the JSON file with the answers of the scripted backend.", reloads_model=True
+        ),
+    ] = ""
+    providers: Annotated[
+        Providers,
+        About(
+            "Where the model runs. auto: the GPU, if the model and the machine allow it.",
+            reloads_model=True,
+        ),
+    ] = "auto"
+    plain_completion: Annotated[
+        PlainCompletion,
+        About(
+            "When to answer textDocument/completion. auto: until the client completes inline.",
+            scope="window",
+        ),
+    ] = "auto"
+    max_new_tokens: Annotated[
+        int, About("Maximum number of tokens to generate for one completion.", numbers=(1, 4096))
+    ] = 64
+    time_budget_ms: Annotated[
+        int,
+        About(
+            "Maximum time in milliseconds before the text generated so far is shown.",
+            numbers=(50, 600_000),
+            reloads_model=True,
+        ),
+    ] = 600
+    alternatives: Annotated[
+        int,
+        About(
+            "Maximum number of completions to choose from when you ask for one.", numbers=(1, 20)
+        ),
+    ] = 3
+    context_tokens: Annotated[
+        int,
+        About(
+            "Maximum number of tokens of prompt and completion together.",
+            numbers=(128, 262_144),
+            reloads_model=True,
+        ),
+    ] = 2048
+    threads: Annotated[
+        int,
+        About(
+            "Threads of the engine. 0: chosen by the machine.",
+            numbers=(1, 256),
+            is_automatic=True,
+            reloads_model=True,
+        ),
+    ] = 0
+    multiline: Annotated[
+        Multiline, About("Whether completions may have several lines.", scope="window")
+    ] = "auto"
+    cache_megabytes: Annotated[
+        int,
+        About(
+            "Memory for the KV caches of all documents.",
+            numbers=(16, 1_048_576),
+            reloads_model=True,
+        ),
+    ] = 512
+    disk_cache: Annotated[
+        bool,
+        About(
+            "Keep the KV caches of recent files on disk. They reveal the text of those files.",
+            reloads_model=True,
+        ),
+    ] = True
+    disk_cache_megabytes: Annotated[
+        int,
+        About(
+            "Disk space for the KV caches of recent files.",
+            numbers=(16, 1_048_576),
+            reloads_model=True,
+        ),
+    ] = 1024
+    completion_cache: Annotated[
+        bool, About("Answer from recent completions where they still apply.")
+    ] = True
+    log_level: Annotated[LogLevel, About("How much is written to the log on standard error.")] = (
+        "warning"
     )
-    max_new_tokens: int = field(
-        default=64, metadata=_note("Most tokens to generate for one completion.", least=1)
-    )
-    time_budget_ms: int = field(
-        default=600, metadata=_note("Milliseconds after which to show what stands so far.", least=1)
-    )
-    alternatives: int = field(
-        default=3, metadata=_note("Most completions to offer on explicit request.", least=1)
-    )
-    context_tokens: int = field(
-        default=2048, metadata=_note("Most tokens of prompt and completion.", least=128)
-    )
-    threads: int = field(
-        default=0, metadata=_note("Threads of the engine; 0 chooses by the machine.", least=0)
-    )
-    multiline: Multiline = field(
-        default="auto", metadata=_note("Whether completions may have several lines.")
-    )
-    cache_megabytes: int = field(
-        default=512, metadata=_note("Memory for the KV caches of all documents.", least=16)
-    )
-    disk_cache: bool = field(
-        default=True,
-        metadata=_note("Keep KV caches of recent files on disk; they reveal those files' text."),
-    )
-    disk_cache_megabytes: int = field(
-        default=1024, metadata=_note("Disk space for the KV caches of recent files.", least=16)
-    )
-    completion_cache: bool = field(default=True, metadata=_note("Answer from recent completions."))
-    log_level: LogLevel = field(
-        default="warning", metadata=_note("How much goes to the log on standard error.")
-    )
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: ``kind`` is ``bool``, ``int`` or ``str``, and a text may have ``choices``."""
+
+    key: str
+    field_name: str
+    kind: type
+    choices: tuple[str, ...]
+    default: bool | int | str
+    about: About
+
+    @property
+    def values(self) -> str:
+        """The values that are allowed, in words."""
+        if self.choices:
+            return "one of " + ", ".join(map(repr, self.choices))
+        if self.kind is int:
+            range_ = f"a whole number from {self.about.numbers[0]} to {self.about.numbers[1]}"
+            return f"0 or {range_}" if self.about.is_automatic else range_
+        return "true or false" if self.kind is bool else "a text"
+
+    def problem(self, value: Any) -> str | None:
+        """Return what is wrong with a value that a client sent, in words for the user."""
+        try:
+            structure(value, Annotated[self.kind, Check(self.values, self._accepts)], self.key)
+        except FormatError:
+            return (
+                f"{SECTION}.{self.key} should be {self.values}, not "
+                f"{reprlib.repr(value)}; it is ignored."
+            )
+        return None
+
+    def _accepts(self, value: Any) -> bool:
+        if self.kind is int:
+            minimum, maximum = self.about.numbers
+            return bool(minimum <= value <= maximum or (self.about.is_automatic and value == 0))
+        return not self.choices or value in self.choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +197,10 @@ class SettingProblem:
     message: str
 
 
-def setting_key(field_name: str) -> str:
-    """Return the client's name of a setting: ``max_new_tokens`` → ``maxNewTokens``."""
-    first, *rest = field_name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
+def needs_reload(before: Settings, after: Settings) -> bool:
+    """Whether the model must be loaded again for a change of settings."""
+    names = (setting.field_name for setting in SETTINGS.values() if setting.about.reloads_model)
+    return any(getattr(before, name) != getattr(after, name) for name in names)
 
 
 def apply_options(settings: Settings, options: Any) -> tuple[Settings, tuple[SettingProblem, ...]]:
@@ -114,56 +218,58 @@ def apply_options(settings: Settings, options: Any) -> tuple[Settings, tuple[Set
     problems: list[SettingProblem] = []
     changes: dict[str, Any] = {}
     for key, value in options.items():
-        setting = _SETTINGS.get(key)
+        setting = SETTINGS.get(key)
         problem_text = _unknown(key) if setting is None else setting.problem(value)
         if problem_text is not None:
             problems.append(SettingProblem(str(key), problem_text))
         elif setting is not None:
             changes[setting.field_name] = value
-    return dataclasses.replace(settings, **changes), tuple(problems)
+    settings = dataclasses.replace(settings, **changes)
+    return settings, (*problems, *_disagreements(settings))
+
+
+def max_completion_tokens(context_tokens: int) -> int:
+    """Return how many tokens a completion may have: the prompt keeps half of the context."""
+    return context_tokens // 2
+
+
+def _disagreements(settings: Settings) -> tuple[SettingProblem, ...]:
+    limit = max_completion_tokens(settings.context_tokens)
+    if settings.max_new_tokens <= limit:
+        return ()
+    problem = (
+        f"{SECTION}.maxNewTokens is {settings.max_new_tokens}, and {SECTION}.contextTokens is "
+        f"{settings.context_tokens}. A completion gets at most half of the context: {limit} "
+        "tokens. Lower the first setting or raise the second."
+    )
+    return (SettingProblem("maxNewTokens", problem),)
 
 
 def _unknown(key: Any) -> str:
-    near = difflib.get_close_matches(str(key), _SETTINGS, n=1)
+    near = difflib.get_close_matches(str(key), SETTINGS, n=1)
     hint = f" Did you mean {SECTION}.{near[0]}?" if near else ""
     return f"There is no setting {SECTION}.{key}; it is ignored.{hint}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    """One field of ``Settings`` and the test of its values."""
-
-    key: str
-    field_name: str
-    expected: str
-    accepts: Callable[[Any], bool]
-
-    def problem(self, value: Any) -> str | None:
-        if self.accepts(value):
-            return None
-        return f"{SECTION}.{self.key} should be {self.expected}, not {value!r}; it is ignored."
-
-
-def _describe(name: str, kind: Any, least: int) -> _Setting:
-    key = setting_key(name)
-    if typing.get_origin(kind) is Literal:
-        choices = typing.get_args(kind)
-        expected = "one of " + ", ".join(map(repr, choices))
-        return _Setting(key, name, expected, lambda v: isinstance(v, str) and v in choices)
-    if kind is bool:
-        return _Setting(key, name, "true or false", lambda v: isinstance(v, bool))
-    if kind is int:
-        expected = f"a whole number of at least {least}"
-        return _Setting(key, name, expected, lambda v: type(v) is int and v >= least)
-    return _Setting(key, name, "a text", lambda v: isinstance(v, str))
-
-
-def _describe_all() -> dict[str, _Setting]:
-    hints = typing.get_type_hints(Settings)
-    described = (
-        _describe(f.name, hints[f.name], f.metadata["least"]) for f in dataclasses.fields(Settings)
+def _describe(name: str, hint: Any) -> Setting:
+    first, *rest = name.split("_")
+    kind, about = typing.get_args(hint)
+    choices = typing.get_args(kind)
+    return Setting(
+        key=first + "".join(word.capitalize() for word in rest),
+        field_name=name,
+        kind=str if choices else kind,
+        choices=choices,
+        default=getattr(Settings(), name),
+        about=about,
     )
-    return {setting.key: setting for setting in described}
 
 
-_SETTINGS = _describe_all()
+SETTINGS: Mapping[str, Setting] = MappingProxyType(
+    {
+        setting.key: setting
+        for name, hint in typing.get_type_hints(Settings, include_extras=True).items()
+        for setting in [_describe(name, hint)]
+    }
+)
+"""The records by the client's name, in the order in which they are documented."""

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from onnx_export.config import Attention, ExportConfig, Precision, Target
+from onnx_export.config import ExportConfig, Precision, Target
 from onnx_export.errors import ExportError
 from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, check, export
 from onnx_export.partial_folder import partial_path
@@ -27,13 +27,6 @@ _INTERRUPTED = 130
 @click.argument("folders", nargs=-1, required=True, type=_PATH, metavar="[HF_DIR] OUT_DIR")
 @click.option("--precision", type=click.Choice(["fp32", "fp16", "int8", "int4"]), help="Required.")
 @click.option("--target", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
-@click.option(
-    "--attention",
-    default="standard",
-    show_default=True,
-    type=click.Choice(["standard", "paged"]),
-    help="paged: a variant to try on GPUs, which coder-lsp does not run yet.",
-)
 @click.option("--block-size", default=32, show_default=True, help="Weights that share a scale.")
 @click.option(
     "--expert-block-size",
@@ -72,7 +65,6 @@ def command(
     folders: tuple[Path, ...],
     precision: Precision | None,
     target: Target,
-    attention: Attention,
     block_size: int,
     expert_block_size: int | None,
     scale_search: bool,  # noqa: FBT001
@@ -111,7 +103,6 @@ def command(
             context_length,
             expert_block_size,
             target,
-            attention,
             scale_search,
         )
         if checks_only:

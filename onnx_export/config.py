@@ -11,7 +11,6 @@ MAX_BLOCK_SIZE = 256
 
 Precision = Literal["fp32", "fp16", "int8", "int4"]
 Target = Literal["cpu", "cuda"]
-Attention = Literal["standard", "paged"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class ExportConfig:
     """What is asked for.
 
     ``context_length`` None means the model's own limit; ``asked_expert_block_size`` None means what
-    suits the precision. ``attention`` ``paged`` is a variant to try on GPUs. ``scale_search`` is
+    suits the precision. ``scale_search`` is
     for four bits: it takes some minutes at Lite's size.
     """
 
@@ -58,7 +57,6 @@ class ExportConfig:
     context_length: int | None = None
     asked_expert_block_size: int | None = None
     target: Target = "cpu"
-    attention: Attention = "standard"
     scale_search: bool = True
 
     def __post_init__(self) -> None:
@@ -70,10 +68,6 @@ class ExportConfig:
                 )
         if self.target == "cuda":
             self._require_for_cuda()
-        if self.target == "cpu" and self.attention == "paged":
-            raise ConfigError(
-                "ONNX Runtime has paged attention on CUDA only; choose --target cuda with it."
-            )
 
     def _require_for_cuda(self) -> None:
         if self.precision == "fp32":

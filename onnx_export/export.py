@@ -100,8 +100,6 @@ def _read(
     if isinstance(source, MadeUp) and source.num_layers is not None:
         model = model.with_layers(source.num_layers)
     config.resolve_context_length(model)
-    if config.attention == "paged" and not isinstance(model, DeepseekV2Config):
-        raise ConfigError("--attention paged is for DeepSeek-V2 models; leave it out for this one.")
     tokenizer = TokenizerFile.read(labels.tokenizer or source.config_path.with_name(TOKENIZER_NAME))
     return model, tokenizer, _describe(source, out_dir, model, tokenizer, labels)
 
@@ -110,7 +108,7 @@ def _build(model: KnownConfig, config: ExportConfig, weights: Weights) -> Export
     plan = QuantizationPlan.of(config)
     match model:
         case DeepseekV2Config():
-            return build_deepseek_v2(model, plan, weights, EXPORTER_VERSION, config.attention)
+            return build_deepseek_v2(model, plan, weights, EXPORTER_VERSION)
         case LlamaConfig():
             length = config.resolve_context_length(model)
             return build_llama(model, plan, weights, length, EXPORTER_VERSION)

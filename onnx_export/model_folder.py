@@ -121,10 +121,8 @@ def _manifest(
 
 def _cache(model: KnownConfig, export: ExportConfig) -> dict[str, int | str]:
     layout = model.cache_layout
-    # A name of its own, so that no reader takes a cache in blocks for one in a piece.
-    kind = layout["kind"] if export.attention == "standard" else "latent_paged"
     dtype = FloatTypes.of(export).activations.numpy().name
-    return {**layout, "kind": kind, "dtype": dtype}
+    return {**layout, "dtype": dtype}
 
 
 def _write_weights(folder: Path, graph: ExportGraph, on_progress: ReportProgress) -> FileEntry:

@@ -2,7 +2,7 @@ import signal
 
 import pytest
 
-from coder_lsp.backends.local import embedded_model_path
+from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.tokenizer import Tokenizer

@@ -1,15 +1,13 @@
 """What import-linter and ruff do not look at."""
 
 import ast
-import dataclasses
 import re
 import tomllib
-import typing
 from pathlib import Path
 
 import pytest
 
-from coder_lsp.settings import Settings, setting_key
+from coder_lsp.settings import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted(
@@ -42,21 +40,20 @@ def test_the_readme_lists_the_settings_as_they_are():
 
 def settings_table():
     """Return the table of all settings in Markdown; paste it into the README when it differs."""
-    hints = typing.get_type_hints(Settings)
     rows = ["| setting | values | default | meaning |", "|---|---|---|---|"]
-    for field in dataclasses.fields(Settings):
-        values = values_of(hints[field.name], field.metadata["least"])
-        default = show(field.default)
-        rows.append(
-            f"| `{setting_key(field.name)}` | {values} | {default} | {field.metadata['doc']} |"
-        )
+    for setting in SETTINGS.values():
+        default = show(setting.default)
+        rows.append(f"| `{setting.key}` | {values_of(setting)} | {default} | {setting.about.doc} |")
     return "\n".join(rows) + "\n"
 
 
-def values_of(kind, least):
-    if typing.get_origin(kind) is typing.Literal:
-        return ", ".join(f"`{choice}`" for choice in typing.get_args(kind))
-    return {bool: "`true`, `false`", int: f"whole number from {least}", str: "text"}[kind]
+def values_of(setting):
+    if setting.choices:
+        return ", ".join(f"`{choice}`" for choice in setting.choices)
+    if setting.kind is int:
+        numbers = "{} to {}".format(*setting.about.numbers)
+        return f"`0`, or {numbers}" if setting.about.is_automatic else numbers
+    return {bool: "`true`, `false`", str: "text"}[setting.kind]
 
 
 def show(default):

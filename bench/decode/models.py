@@ -7,7 +7,7 @@ from pathlib import Path
 import platformdirs
 
 from bench.errors import BenchError
-from coder_lsp.backends.local import embedded_model_path
+from coder_lsp.models.installed_models import embedded_model_path
 from onnx_export.config import ExportConfig
 from onnx_export.deepseek_v2_config import read_deepseek_v2_config
 from onnx_export.errors import ExportError

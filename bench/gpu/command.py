@@ -20,16 +20,14 @@ from bench.decode.report import SIDE
 from bench.decode.rounds import DECODING, Plan, measure_rounds
 from bench.errors import BenchError
 from bench.gpu.capture import try_capture
-from bench.gpu.paged import compare_paged
 from bench.gpu.parity import compare
-from coder_lsp.backends.local import embedded_model_path
 from coder_lsp.engine.device.hardware import inspect_hardware
 from coder_lsp.engine.device.providers import machine_problem
 from coder_lsp.engine.device.runtime import choose_num_threads, runtime_version
+from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import ModelFolder
-from onnx_export.config import Attention, ExportConfig, Precision
+from onnx_export.config import ExportConfig, Precision
 from onnx_export.export import Labels, MadeUp, export
-from onnx_export.model_folder import GRAPH_NAME
 
 _PARITY_LAYERS = 2
 _PARITY_PRECISIONS: tuple[Precision, ...] = ("fp16", "int8", "int4")
@@ -80,11 +78,6 @@ def _measurements(
         folder = made_up_cuda_lite(_PARITY_LAYERS, precision, tell)
         return asdict(compare(folder, threads, ("cpu", "cuda")))
 
-    def paged() -> Mapping[str, Any]:
-        standard = made_up_cuda_lite(_PARITY_LAYERS, "fp16", tell)
-        graph = made_up_path(_PARITY_LAYERS, "fp16", "paged", tell) / GRAPH_NAME
-        return asdict(compare_paged(standard, graph, threads))
-
     def timed() -> Mapping[str, Any]:
         folder = ModelFolder.read(model) if model else made_up_cuda_lite(layers, "int4", tell)
         return _time(folder, threads, Plan(_PASTS, _WIDTHS, rounds), tell)
@@ -93,33 +86,22 @@ def _measurements(
         return asdict(try_capture(made_up_cuda_lite(_PARITY_LAYERS, "int4", tell), threads))
 
     parities = {f"parity {p}": partial(parity, p) for p in _PARITY_PRECISIONS}
-    return {**parities, "parity paged": paged, "speed": timed, "CUDA graph": captured}
+    return {**parities, "speed": timed, "CUDA graph": captured}
 
 
 def made_up_cuda_lite(
     num_layers: int | None, precision: Precision, tell: Callable[[str], None]
 ) -> ModelFolder:
     """Return Lite's widths with made-up weights for CUDA; made when there is none yet."""
-    return ModelFolder.read(made_up_path(num_layers, precision, "standard", tell))
-
-
-def made_up_path(
-    num_layers: int | None,
-    precision: Precision,
-    attention: Attention,
-    tell: Callable[[str], None],
-) -> Path:
-    """Return where such a model lies; the server does not read the paged variant's folder."""
     layers = "full" if num_layers is None else f"{num_layers}-layers"
     cache = platformdirs.user_cache_path("coder-lsp", appauthor=False)
-    path = cache / "bench" / f"lite-{layers}-{precision}-cuda-{attention}"
+    path = cache / "bench" / f"lite-{layers}-{precision}-cuda"
     if not path.exists():
         tell(f"making {path}")
         labels = Labels(name=path.name, tokenizer=embedded_model_path() / "tokenizer.json")
         source = MadeUp(LITE_CONFIG, num_layers=num_layers, seed=_SEED)
-        config = ExportConfig(precision, target="cuda", attention=attention)
-        export(source, path, config, labels, lambda _: None)
-    return path
+        export(source, path, ExportConfig(precision, target="cuda"), labels, lambda _: None)
+    return ModelFolder.read(path)
 
 
 def _time(

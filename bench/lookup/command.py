@@ -30,8 +30,8 @@ from bench.lookup.speed import (
     measure_runs,
     summarise,
 )
-from coder_lsp.backends.local import embedded_model_path
 from coder_lsp.engine.decoding.drafter import LookupMode
+from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.errors import ExportError

@@ -22,7 +22,7 @@ from bench.order.comparison import NUM_RESAMPLES, Outcome
 from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, Order, PromptMaker
 from bench.order.report import as_json, rows, table
 from bench.order.scoring import MAX_NEW_TOKENS, Answer, Scorer
-from coder_lsp.backends.local import model_path
+from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.build import Prompt
 from coder_lsp.prompt.line_encoder import LineEncoder

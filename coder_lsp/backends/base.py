@@ -32,6 +32,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def is_instruct(self) -> bool:
+        """Whether the model was trained to chat; such a model explains and fences its code."""
+        ...
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What the user should be told of how this backend runs, once, each with its remedy."""
         ...

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coder_lsp.backends.stored_documents import StoredDocuments
 from coder_lsp.engine.engine import Engine, EngineOptions, Preparation
-from coder_lsp.engine.store.sequence_folder import sequences_path
 from coder_lsp.engine.store.sequence_store import DiskCacheOptions
-from coder_lsp.models.installed_models import find_model
+from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
+from coder_lsp.paths import sequences_path
 from coder_lsp.prompt.build import build_prompt
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget
@@ -73,6 +71,11 @@ class LocalBackend:
     def model(self) -> str:
         """The model's name."""
         return self._engine.manifest.name
+
+    @property
+    def is_instruct(self) -> bool:
+        """Whether the manifest says that the model was trained to chat."""
+        return self._engine.manifest.is_instruct
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -201,18 +204,3 @@ class LocalBackend:
 
     def _budget(self, request: FimRequest) -> TokenBudget:
         return TokenBudget.share(self._context_tokens, request.options.max_new_tokens)
-
-
-def embedded_model_path() -> Path:
-    """Return where the model lies that comes with the package."""
-    return Path(str(files("coder_lsp") / "models" / "mini"))
-
-
-def model_path(setting: str) -> Path:
-    """Return the folder that the setting ``model`` names; empty names the embedded model.
-
-    An installed model's name comes before a path that reads the same.
-    """
-    if not setting:
-        return embedded_model_path()
-    return find_model(setting) or Path(setting).expanduser()

@@ -112,6 +112,11 @@ class ScriptedBackend:
         return "scripted"
 
     @property
+    def is_instruct(self) -> bool:
+        """Always False: a script contains what a base model would write."""
+        return False
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """Nothing."""
         return ()

@@ -2,7 +2,8 @@
 
 import click
 
-from coder_lsp.engine.store.sequence_folder import DiskUsage, SequenceFolder, sequences_path
+from coder_lsp.engine.store.sequence_folder import DiskUsage, SequenceFolder
+from coder_lsp.paths import sequences_path
 
 
 @click.group("cache")

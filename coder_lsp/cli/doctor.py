@@ -14,7 +14,6 @@ import click
 
 from coder_lsp import __version__
 from coder_lsp.backends.create import create_backend
-from coder_lsp.backends.local import model_path
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.cli.options import backend_settings, model_option
 from coder_lsp.completion.completer import Completion, CompletionRequest, complete
@@ -26,6 +25,7 @@ from coder_lsp.engine.device.providers import choose_provider
 from coder_lsp.engine.device.runtime import choose_num_threads, runtime_version
 from coder_lsp.errors import CoderError, EngineError, ModelFolderError, RuntimeMissing
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.settings import Providers, Settings
 

@@ -24,8 +24,8 @@ from coder_lsp.install.installation import (
     is_installed,
     make_plan,
 )
-from coder_lsp.models.installed_models import models_path
 from coder_lsp.models.model_folder import ModelFolder
+from coder_lsp.paths import models_path
 
 TargetOption = Literal["auto", "cpu", "cuda"]
 

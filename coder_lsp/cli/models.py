@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from coder_lsp.backends.local import embedded_model_path
 from coder_lsp.errors import ModelFolderError
-from coder_lsp.models.installed_models import Origin, model_names, models_path
+from coder_lsp.models.installed_models import Origin, embedded_model_path, model_names
 from coder_lsp.models.model_folder import ModelFolder
+from coder_lsp.paths import models_path
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import click
 
+from coder_lsp.paths import usage_path
 from coder_lsp.usage.counts import Counts, Usage
-from coder_lsp.usage.usage_file import UsageFile, usage_path
+from coder_lsp.usage.usage_file import UsageFile
 
 _COLUMNS = ("shown", "accepted", "in part", "rejected", "characters")
 

@@ -19,7 +19,6 @@ from coder_lsp.engine.device.memory import cache_bytes_of_a_document
 from coder_lsp.engine.device.runtime import choose_num_threads
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.prefill_pace import FIRST_CHUNK, PrefillPace
-from coder_lsp.engine.store.sequence_folder import verified_path
 from coder_lsp.engine.store.sequence_store import (
     DiskCacheOptions,
     SequenceStore,
@@ -33,6 +32,7 @@ from coder_lsp.generation import (
     GenerationUsage,
 )
 from coder_lsp.models.verified_files import verify_changed_files
+from coder_lsp.paths import verified_path
 from coder_lsp.tokenizer import Tokenizer
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from coder_lsp.engine.cache.cache_tensors import CacheTensors
 from coder_lsp.engine.cache.kv_cache import KVCache
 from coder_lsp.engine.device.inference_session import open_session
 from coder_lsp.engine.device.runtime import load_onnxruntime
-from coder_lsp.engine.store.sequence_folder import tensorrt_path
 from coder_lsp.errors import Cancelled, EngineError
+from coder_lsp.paths import tensorrt_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -29,8 +29,9 @@ from coder_lsp.install.repository import (
     check_id,
     notes_on,
 )
-from coder_lsp.models.installed_models import PARTIAL_SUFFIX, Origin, downloads_path, models_path
+from coder_lsp.models.installed_models import PARTIAL_SUFFIX, Origin
 from coder_lsp.models.model_folder import MANIFEST_NAME, ModelFolder
+from coder_lsp.paths import downloads_path, models_path
 
 _BYTES_PER_STORED_WEIGHT = 2
 """Checkpoints of DeepSeek are stored in bf16."""

@@ -82,6 +82,7 @@ class UsageRecorder:
 
 def _file() -> UsageFile:
     # Where it lies and how it is locked are questions for later than the start.
-    from coder_lsp.usage.usage_file import UsageFile, usage_path  # noqa: PLC0415
+    from coder_lsp.paths import usage_path  # noqa: PLC0415
+    from coder_lsp.usage.usage_file import UsageFile  # noqa: PLC0415
 
     return UsageFile(usage_path())

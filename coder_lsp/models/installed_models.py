@@ -2,15 +2,12 @@
 
 import contextlib
 import json
-import os
 from dataclasses import asdict, dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
-ENVIRONMENT_VARIABLE = "CODER_LSP_DATA_DIR"
-"""Names another data folder than the user's."""
+from coder_lsp.paths import expanded, models_path
 
 PARTIAL_SUFFIX = ".partial"
 """Of the folder that the exporter works in until the model's own is complete."""
@@ -45,14 +42,19 @@ class Origin:
         (model_folder / _ORIGIN_NAME).write_text(text, encoding="utf-8", newline="\n")
 
 
-def models_path() -> Path:
-    """Return the user's own folder of models; it need not exist."""
-    return _data_path() / "models"
+def embedded_model_path() -> Path:
+    """Return the folder of the model that comes with the package."""
+    return Path(str(files("coder_lsp") / "models" / "mini"))
 
 
-def downloads_path() -> Path:
-    """Return where weights lie while a model is being installed; it need not exist."""
-    return _data_path() / "downloads"
+def model_path(setting: str) -> Path:
+    """Return the folder that the setting ``model`` names; empty names the embedded model.
+
+    The name of an installed model takes precedence over a path that reads the same.
+    """
+    if not setting:
+        return embedded_model_path()
+    return find_model(setting) or expanded(setting)
 
 
 def find_model(name: str) -> Path | None:
@@ -71,10 +73,3 @@ def model_names() -> tuple[str, ...]:
         return ()
     names = (path.name for path in home.iterdir() if path.is_dir())
     return tuple(sorted(name for name in names if not name.endswith(PARTIAL_SUFFIX)))
-
-
-def _data_path() -> Path:
-    override = os.environ.get(ENVIRONMENT_VARIABLE)
-    if override:
-        return Path(override)
-    return platformdirs.user_data_path("coder-lsp", appauthor=False)

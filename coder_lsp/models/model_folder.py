@@ -101,6 +101,8 @@ class Manifest:
     ``num_generable_ids``: ids from this one on are never generated (unused rows, chat tokens).
     ``context_length``: tokens of prompt and completion together. ``graph`` names the ONNX file.
     ``expert_block_size``: that of the routed experts; None where an older exporter did not say it.
+    ``is_instruct``: the model was trained to chat, so it explains its code and fences it. The
+    manifest of an older exporter does not have this field.
     """
 
     format_version: int
@@ -118,6 +120,7 @@ class Manifest:
     context_length: int
     files: dict[str, FileEntry]
     expert_block_size: int | None = None
+    is_instruct: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,4 +263,4 @@ def _expect(condition: bool, where: str, expected: str, found: Any) -> None:  # 
         raise ModelFolderError(f"{where}: expected {expected}, found {found!r}. {_AGAIN}")
 
 
-_JSON_NAMES = types.MappingProxyType({int: "a whole number", str: "a text"})
+_JSON_NAMES = types.MappingProxyType({int: "a whole number", str: "a text", bool: "true or false"})

@@ -9,24 +9,10 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-import platformdirs
-
 from coder_lsp.usage.counts import Usage, UsageChange, today
-
-ENVIRONMENT_VARIABLE = "CODER_LSP_STATE_DIR"
-"""Names another state folder than the user's."""
 
 _FORMAT_VERSION = 1
 _LOCK_SECONDS = 2.0
-
-
-def usage_path() -> Path:
-    """Return the file of counts; it need not exist."""
-    override = os.environ.get(ENVIRONMENT_VARIABLE)
-    state = (
-        Path(override) if override else platformdirs.user_state_path("coder-lsp", appauthor=False)
-    )
-    return state / "usage.json"
 
 
 class UsageFile:

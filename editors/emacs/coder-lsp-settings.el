@@ -55,38 +55,40 @@ DEFAULT and DOC are those of the server."
 ;; Written by python -m tests.editors.emacs.settings_file
 (coder-lsp-settings-define enabled t
     'boolean
-  "Whether to complete at all; can be toggled by command.")
+  "Whether to complete at all.
+A command can change it too.")
 (coder-lsp-settings-define model ""
     'string
-  "Installed model's name or model folder; empty for the embedded one.")
+  "Name of an installed model, or path of a model folder.
+Empty: the embedded model.")
 (coder-lsp-settings-define backend "local"
     '(choice (const "local") (const "scripted"))
-  "Who completes: the model inside, or a script.")
+  "Where completions come from: the model inside, or a script.")
 (coder-lsp-settings-define script ""
     'string
-  "Path of the JSON file from which the scripted backend answers.")
+  "Path of the JSON file with the answers of the scripted backend.")
 (coder-lsp-settings-define providers "auto"
     '(choice (const "auto") (const "cuda") (const "tensorrt") (const "cpu"))
-  "Where the model runs; auto: on the GPU if model and machine can.")
+  "Where the model runs. auto: the GPU, if the model and the machine allow it.")
 (coder-lsp-settings-define plain-completion "auto"
     '(choice (const "auto") (const "always") (const "never"))
-  "When to answer textDocument/completion; auto: until the client completes
+  "When to answer textDocument/completion. auto: until the client completes
 inline.")
 (coder-lsp-settings-define max-new-tokens 64
     'natnum
-  "Most tokens to generate for one completion.")
+  "Maximum number of tokens to generate for one completion.")
 (coder-lsp-settings-define time-budget-ms 600
     'natnum
-  "Milliseconds after which to show what stands so far.")
+  "Maximum time in milliseconds before the text generated so far is shown.")
 (coder-lsp-settings-define alternatives 3
     'natnum
-  "Most completions to offer on explicit request.")
+  "Maximum number of completions to choose from when you ask for one.")
 (coder-lsp-settings-define context-tokens 2048
     'natnum
-  "Most tokens of prompt and completion.")
+  "Maximum number of tokens of prompt and completion together.")
 (coder-lsp-settings-define threads 0
     'natnum
-  "Threads of the engine; 0 chooses by the machine.")
+  "Threads of the engine. 0: chosen by the machine.")
 (coder-lsp-settings-define multiline "auto"
     '(choice (const "auto") (const "never") (const "always"))
   "Whether completions may have several lines.")
@@ -95,16 +97,17 @@ inline.")
   "Memory for the KV caches of all documents.")
 (coder-lsp-settings-define disk-cache t
     'boolean
-  "Keep KV caches of recent files on disk; they reveal those files' text.")
+  "Keep the KV caches of recent files on disk.
+They reveal the text of those files.")
 (coder-lsp-settings-define disk-cache-megabytes 1024
     'natnum
   "Disk space for the KV caches of recent files.")
 (coder-lsp-settings-define completion-cache t
     'boolean
-  "Answer from recent completions.")
+  "Answer from recent completions where they still apply.")
 (coder-lsp-settings-define log-level "warning"
     '(choice (const "error") (const "warning") (const "info") (const "debug"))
-  "How much goes to the log on standard error.")
+  "How much is written to the log on standard error.")
 ;; end of what is written
 
 (defun coder-lsp-settings-object ()

@@ -7,22 +7,17 @@ One run takes N new tokens of one sequence::
 
 ``position_ids`` are rows of the cache; ``total_length`` is the last of them plus one; logits are
 those of the last ``num_logits`` tokens. The caller binds the same memory as ``past.{i}`` and
-``present.{i}``: ScatterND then writes the last N rows in place. With paged attention, a variant for
-GPUs, the cache is in blocks and ``Pages`` says which are whose.
+``present.{i}``: ScatterND then writes the last N rows in place.
 """
-
-import functools
 
 import onnx_ir as ir
 
-from onnx_export.config import Attention
 from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.graph_builder import ExportGraph, GraphBuilder
 from onnx_export.layers.decoder import RunInputs, decoder
 from onnx_export.layers.latent_attention import latent_attention
 from onnx_export.layers.mlp import gated_mlp
 from onnx_export.layers.moe import mixture_of_experts
-from onnx_export.layers.paged_attention import Pages, paged_latent_attention
 from onnx_export.layers.positions import positions
 from onnx_export.quantization import QuantizationPlan
 from onnx_export.weights import Weights
@@ -33,28 +28,22 @@ def build_deepseek_v2(
     plan: QuantizationPlan,
     weights: Weights,
     exporter_version: str,
-    attention_kind: Attention = "standard",
 ) -> ExportGraph:
     """Return the graph; weights are read when it is saved. Raises ``CheckpointError``."""
     builder = GraphBuilder(weights, plan.float_types)
     run = RunInputs.add_to(builder)
-    cache_shape: tuple[int | str, ...]
+    cache_shape = ("total_length", config.cache_width)
     with builder.scope("model"):
-        if attention_kind == "standard":
-            where = positions(builder, config, run.position_ids, run.total_length)
-            cache_shape = ("total_length", config.cache_width)
-            attend = functools.partial(latent_attention, where=where)
-        else:
-            pages = Pages.add_to(builder, config, run.position_ids)
-            cache_shape = ("num_blocks", "block_size", 1, config.cache_width)
-            attend = functools.partial(paged_latent_attention, pages=pages)
+        where = positions(builder, config, run.position_ids, run.total_length)
     layers = range(config.num_hidden_layers)
     past = [builder.input(f"past.{i}", builder.activations, cache_shape) for i in layers]
     present = []
     plans = [plan.of_first_layer(), *([plan] * (config.num_hidden_layers - 1))]
 
     def attention(hidden: ir.Value, layer: int) -> ir.Value:
-        attended, cache = attend(builder, config, plans[layer], hidden, past[layer])
+        attended, cache = latent_attention(
+            builder, config, plans[layer], hidden, past[layer], where
+        )
         present.append(cache)
         return attended
 

@@ -7,9 +7,10 @@ from coder_lsp.backends.local import LocalBackend
 from coder_lsp.backends.stored_documents import may_be_stored
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.engine import Engine, EngineOptions
-from coder_lsp.engine.store.sequence_folder import SequenceFolder, sequences_path
+from coder_lsp.engine.store.sequence_folder import SequenceFolder
 from coder_lsp.engine.store.sequence_store import DiskCacheOptions
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.paths import sequences_path
 from coder_lsp.settings import Settings
 from tests.support.snapshots import snapshot_of
 

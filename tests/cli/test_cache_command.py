@@ -2,7 +2,8 @@ import os
 
 import pytest
 
-from coder_lsp.engine.store.sequence_folder import SequenceFolder, sequences_path
+from coder_lsp.engine.store.sequence_folder import SequenceFolder
+from coder_lsp.paths import sequences_path
 
 
 @pytest.fixture(autouse=True)

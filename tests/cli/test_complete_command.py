@@ -98,6 +98,7 @@ def test_the_embedded_model_completes(coder_lsp, source):
 
 def test_what_the_backend_has_to_say_goes_to_standard_error(coder_lsp, source, monkeypatch):
     class Slow(ScriptedBackend):
+        is_instruct = False
         notices = ("Completions run on the CPU.",)
 
     monkeypatch.setattr(

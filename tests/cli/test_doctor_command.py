@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from coder_lsp import __version__
-from coder_lsp.backends.local import embedded_model_path
+from coder_lsp.models.installed_models import embedded_model_path
 
 
 def test_a_sound_installation_passes_with_a_test_completion(coder_lsp):

@@ -12,7 +12,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from coder_lsp.install.repository import PINNED_COMMITS
-from coder_lsp.models.installed_models import downloads_path, find_model, models_path
+from coder_lsp.models.installed_models import find_model
+from coder_lsp.paths import downloads_path, models_path
 from tests.support.stand_in_hub import COMMIT, LATER_COMMIT, stand_in_hub
 from tests.support.tiny_checkpoint import write_tiny_checkpoint
 

@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from coder_lsp.backends.local import embedded_model_path, model_path
-from coder_lsp.models.installed_models import Origin, find_model, model_names, models_path
+from coder_lsp.models.installed_models import (
+    Origin,
+    embedded_model_path,
+    find_model,
+    model_names,
+    model_path,
+)
+from coder_lsp.paths import models_path
 
 
 @pytest.fixture

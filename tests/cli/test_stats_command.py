@@ -2,8 +2,9 @@ import json
 
 import pytest
 
+from coder_lsp.paths import usage_path
 from coder_lsp.usage.counts import Counts, UsageChange
-from coder_lsp.usage.usage_file import UsageFile, usage_path
+from coder_lsp.usage.usage_file import UsageFile
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ class PausingBackend:
     """Says ``said``, asks ``during`` what it wants to know, then says the rest."""
 
     model = "pausing"
+    is_instruct = False
     notices = ()
 
     def __init__(self, said, rest, during):

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coder_lsp.backends.local import embedded_model_path
 from coder_lsp.engine.decoding.forced_text import ForcedText, Vocabulary
+from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 

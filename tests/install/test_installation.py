@@ -7,7 +7,7 @@ from coder_lsp.install import installation
 from coder_lsp.install.hub import Hub
 from coder_lsp.install.installation import Request, is_installed, make_plan
 from coder_lsp.install.repository import PINNED_COMMITS
-from coder_lsp.models.installed_models import downloads_path, models_path
+from coder_lsp.paths import downloads_path, models_path
 from tests.install.conftest import REPOSITORY
 from tests.support.stand_in_hub import COMMIT, stand_in_hub
 

@@ -14,6 +14,7 @@ NOTICE = "Completions run on the CPU, not on the GPU, and are slow. Do this."
 
 
 class SlowBackend(ScriptedBackend):
+    is_instruct = False
     notices = (NOTICE,)
 
 

@@ -15,6 +15,7 @@ from coder_lsp.settings import Settings
 
 class FailingBackend:
     model = "failing"
+    is_instruct = False
     notices = ()
 
     def __init__(self, error: Exception) -> None:

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from coder_lsp.engine.store.sequence_folder import SequenceFolder, sequences_path
+from coder_lsp.engine.store.sequence_folder import SequenceFolder
 from coder_lsp.lsp.child_client import start_child
+from coder_lsp.paths import sequences_path
 from tests.support.snapshots import snapshot_of
 
 BODY = "".join(f"def f{i}(value):\n    return value + {i}\n\n\n" for i in range(8))

@@ -124,6 +124,7 @@ class WaitingBackend:
     """Prepares until it is told to stop."""
 
     model = "waiting"
+    is_instruct = False
     notices = ()
 
     def __init__(self) -> None:

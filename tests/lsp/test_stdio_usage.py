@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from lsprotocol import types
 
-from coder_lsp.usage.usage_file import usage_path
+from coder_lsp.paths import usage_path
 from tests.support.editor import connect, write_script
 
 ANSWER = {"prefix_ends_with": "pri", "completion": "nt(1)"}

@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 
-from coder_lsp.backends.local import LocalBackend, embedded_model_path
+from coder_lsp.backends.local import LocalBackend
 from coder_lsp.errors import ModelFolderError
+from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import MANIFEST_NAME, ModelFolder
 from coder_lsp.settings import Settings
 
@@ -77,12 +78,13 @@ def test_another_format_version(folder, version):
         (lambda m: m["cache"].update(width="128"), "width"),
         (lambda m: m["cache"].update(width=True), "width"),
         (lambda m: m["cache"].update(dtype="int3"), "dtype"),
-        (lambda m: m["cache"].update(kind="paged"), "'latent' or 'gqa', found 'paged'"),
+        (lambda m: m["cache"].update(kind="other"), "'latent' or 'gqa', found 'other'"),
         (lambda m: m["cache"].update(kind=["latent"]), "kind"),
         (lambda m: m["cache"].update(kind="gqa"), "'width'"),
         (lambda m: m.update(cache="latent"), "cache"),
         (lambda m: m.update(files=[]), "files"),
         (lambda m: m.update(precision="fp7"), "precision"),
+        (lambda m: m.update(is_instruct="yes"), "expected true or false, found 'yes'"),
         (lambda m: m.update(graph="other.onnx"), "'other.onnx'"),
         (lambda m: m["files"].update({"../secret": m["files"]["model.onnx"]}), "'../secret'"),
     ],
@@ -91,6 +93,14 @@ def test_a_field_that_is_not_understood_is_named(folder, change, word):
     change_manifest(folder, change)
 
     check_refused(folder, word, MANIFEST_NAME)
+
+
+def test_a_manifest_says_whether_the_model_was_trained_to_chat(folder):
+    assert not ModelFolder.read(folder).manifest.is_instruct
+
+    change_manifest(folder, lambda m: m.update(is_instruct=True))
+
+    assert ModelFolder.read(folder).manifest.is_instruct
 
 
 def test_a_flipped_byte(folder):

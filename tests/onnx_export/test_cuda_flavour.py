@@ -2,13 +2,10 @@
 
 import ml_dtypes
 import numpy as np
-import onnx
 import onnx_ir as ir
-import onnxruntime
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from coder_lsp.errors import ModelFolderError
 from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.deepseek_v2_config import parse_deepseek_v2_config
@@ -129,7 +126,7 @@ def test_the_manifest_tells_target_and_type_of_the_cache(checkpoint, half):
 def build(config, **changes):
     model = parse_deepseek_v2_config({**TINY_CONFIG, **changes})
     plan = QuantizationPlan.of(config)
-    return build_deepseek_v2(model, plan, RandomWeights(0), "test", config.attention)
+    return build_deepseek_v2(model, plan, RandomWeights(0), "test")
 
 
 def test_nodes_have_what_the_kernels_for_cuda_take():
@@ -151,41 +148,6 @@ def test_nodes_have_what_the_kernels_for_cuda_take():
     assert all(node.inputs[1].dtype is ir.DataType.FLOAT for node in gates)
 
 
-PAGED = ExportConfig("fp16", target="cuda", attention="paged")
-
-
-def test_paged_attention_has_types_and_shapes_that_fit(tiny_hf, tmp_path):
-    """Only CUDA has a kernel; that it is missed last proves that all else is in order."""
-    out_dir = export_quietly(tiny_hf, tmp_path / "out", PAGED)
-    path = out_dir / "model.onnx"
-    onnx.checker.check_model(path, full_check=True)
-
-    with pytest.raises(Exception, match=r"(?i)could not find an implementation for PagedAttention"):
-        onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-
-    graph = onnx.load(path, load_external_data=False).graph
-    shapes = {
-        value.name: [d.dim_value or d.dim_param for d in value.type.tensor_type.shape.dim]
-        for value in (*graph.input, *graph.output)
-    }
-    assert shapes["past.0"] == shapes["present.0"] == ["num_blocks", "block_size", 1, 96]
-    assert shapes["slot_mapping"] == ["num_tokens"]
-    (node,) = (n for n in graph.node if "layers.0" in n.name and n.op_type == "PagedAttention")
-    # One cache and no values beside it: the kernel refuses them in this layout.
-    given = [i for i, name in enumerate(node.input) if name]
-    assert given == [0, 1, 3, 5, 6, 7, 10, 16]
-    scale = next(a.f for a in node.attribute if a.name == "scale")
-    # (128 + 64) ** -0.5, and YaRN's scaling squared: what transformers multiplies scores by.
-    assert scale == pytest.approx(0.1147214, abs=1e-6)
-
-
-def test_a_folder_with_paged_attention_is_refused_by_name(tiny_hf, tmp_path):
-    out_dir = export_quietly(tiny_hf, tmp_path / "out", PAGED)
-
-    with pytest.raises(ModelFolderError, match="found 'latent_paged'"):
-        ModelFolder.read(out_dir)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -197,15 +159,3 @@ def test_a_folder_with_paged_attention_is_refused_by_name(tiny_hf, tmp_path):
 def test_what_cuda_cannot_do_is_refused(options, message):
     with pytest.raises(ConfigError, match=message):
         ExportConfig(**options, target="cuda")
-
-
-def test_paged_attention_is_refused_on_the_cpu():
-    with pytest.raises(ConfigError, match="paged attention on CUDA only; choose --target cuda"):
-        ExportConfig("fp16", attention="paged")
-
-
-def test_paged_attention_is_refused_for_a_llama(tmp_path):
-    hf_dir = write_tiny_llama(tmp_path / "hf")
-
-    with pytest.raises(ConfigError, match="paged is for DeepSeek-V2 models; leave it out"):
-        export_quietly(hf_dir, tmp_path / "out", PAGED)

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from coder_lsp.backends.local import embedded_model_path
 from coder_lsp.errors import ModelFolderError
+from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 

@@ -8,8 +8,9 @@ import threading
 
 import pytest
 
+from coder_lsp.paths import usage_path
 from coder_lsp.usage.counts import Counts, Usage, UsageChange, UsageTally, today
-from coder_lsp.usage.usage_file import UsageFile, usage_path
+from coder_lsp.usage.usage_file import UsageFile
 
 
 @pytest.fixture

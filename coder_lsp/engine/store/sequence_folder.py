@@ -15,13 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import platformdirs
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-ENVIRONMENT_VARIABLE = "CODER_LSP_CACHE_DIR"
-"""Names another cache folder than the user's."""
 
 _SUFFIX = ".kv"
 _TEMPORARY_SUFFIX = ".tmp"
@@ -37,28 +32,6 @@ class DiskUsage:
 
     num_files: int
     num_bytes: int
-
-
-def sequences_path() -> Path:
-    """Return the folder of cached sequences; it need not exist."""
-    return _cache_path() / "sequences"
-
-
-def tensorrt_path() -> Path:
-    """Return the folder of the engines that TensorRT builds; it need not exist."""
-    return _cache_path() / "tensorrt"
-
-
-def verified_path() -> Path:
-    """Return the folder that remembers which models' files were right; it need not exist."""
-    return _cache_path() / "verified"
-
-
-def _cache_path() -> Path:
-    override = os.environ.get(ENVIRONMENT_VARIABLE)
-    if override:
-        return Path(override)
-    return platformdirs.user_cache_path("coder-lsp", appauthor=False)
 
 
 class SequenceFolder:

@@ -3,15 +3,13 @@
 ``python -m tests.editors.emacs.settings_file`` writes them into ``coder-lsp-settings.el``.
 """
 
-import dataclasses
 import json
 import re
 import textwrap
-import typing
 from pathlib import Path
 from typing import Any
 
-from coder_lsp.settings import Settings
+from coder_lsp.settings import SETTINGS, Setting
 
 PATH = Path(__file__).parents[3] / "editors" / "emacs" / "coder-lsp-settings.el"
 
@@ -25,17 +23,16 @@ def expected_text() -> str:
     """Return the file with the server's settings as the server has them."""
     before, rest = PATH.read_text(encoding="utf-8").split(_START)
     _, after = rest.split(_END)
-    forms = "".join(_form(field) for field in dataclasses.fields(Settings))
+    forms = "".join(_form(setting) for setting in SETTINGS.values())
     return before + _START + forms + _END + after
 
 
-def _form(field: "dataclasses.Field[Any]") -> str:
-    name = field.name.replace("_", "-")
-    kind = typing.get_type_hints(Settings)[field.name]
+def _form(setting: Setting) -> str:
+    name = setting.field_name.replace("_", "-")
     return (
-        f"(coder-lsp-settings-define {name} {lisp(field.default)}\n"
-        f"    '{_type(kind)}\n"
-        f"  {lisp(_wrapped(field.metadata['doc']))})\n"
+        f"(coder-lsp-settings-define {name} {lisp(setting.default)}\n"
+        f"    '{_type(setting)}\n"
+        f"  {lisp(_wrapped(setting.about.doc))})\n"
     )
 
 
@@ -46,11 +43,11 @@ def _wrapped(doc: str) -> str:
     return "\n".join(lines)
 
 
-def _type(kind: Any) -> str:
-    if typing.get_origin(kind) is typing.Literal:
-        choices = " ".join(f"(const {lisp(choice)})" for choice in typing.get_args(kind))
+def _type(setting: Setting) -> str:
+    if setting.choices:
+        choices = " ".join(f"(const {lisp(choice)})" for choice in setting.choices)
         return f"(choice {choices})"
-    return {bool: "boolean", int: "natnum", str: "string"}[kind]
+    return {bool: "boolean", int: "natnum", str: "string"}[setting.kind]
 
 
 def option_name(key: str) -> str:

@@ -3,14 +3,12 @@
 ``python -m tests.editors.vscode.manifest`` writes them into ``editors/vscode/package.json``.
 """
 
-import dataclasses
 import json
-import typing
 from pathlib import Path
 from typing import Any
 
 from coder_lsp.languages import LANGUAGES
-from coder_lsp.settings import SECTION, Settings, setting_key
+from coder_lsp.settings import SECTION, SETTINGS, Setting
 
 PATH = Path(__file__).parents[3] / "editors" / "vscode" / "package.json"
 
@@ -35,33 +33,31 @@ def expected_manifest() -> dict[str, Any]:
     own, servers = manifest["contributes"]["configuration"]
     own["properties"][f"{SECTION}.languages"]["default"] = [language.id for language in LANGUAGES]
     servers["properties"] = {
-        f"{SECTION}.{setting_key(field.name)}": _property(field)
-        for field in dataclasses.fields(Settings)
+        f"{SECTION}.{setting.key}": _property(setting) for setting in SETTINGS.values()
     }
     return manifest
 
 
-def _property(field: "dataclasses.Field[Any]") -> dict[str, Any]:
-    kind = typing.get_type_hints(Settings)[field.name]
+def _property(setting: Setting) -> dict[str, Any]:
     return {
-        **_type(kind, field.metadata["least"]),
-        "default": field.default,
-        "scope": "machine" if _is_of_the_machine(field.name, kind) else "window",
-        "description": field.metadata["doc"],
+        **_type(setting),
+        "default": setting.default,
+        "scope": setting.about.scope,
+        "description": setting.about.doc,
     }
 
 
-def _type(kind: Any, least: int) -> dict[str, Any]:
-    if typing.get_origin(kind) is typing.Literal:
-        return {"type": "string", "enum": list(typing.get_args(kind))}
-    if kind is int:
-        return {"type": "integer", "minimum": least}
-    return {"type": {bool: "boolean", str: "string"}[kind]}
-
-
-def _is_of_the_machine(name: str, kind: Any) -> bool:
-    """Whether a workspace may not say it: free text names files, programs and hosts."""
-    return kind is str or name in {"backend", "providers"}
+def _type(setting: Setting) -> dict[str, Any]:
+    if setting.choices:
+        return {"type": "string", "enum": list(setting.choices)}
+    if setting.kind is int:
+        minimum, maximum = setting.about.numbers
+        return {
+            "type": "integer",
+            "minimum": 0 if setting.about.is_automatic else minimum,
+            "maximum": maximum,
+        }
+    return {"type": {bool: "boolean", str: "string"}[setting.kind]}
 
 
 if __name__ == "__main__":

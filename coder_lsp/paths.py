@@ -1,0 +1,73 @@
+"""Every folder of the user that coder-lsp reads or writes, and every variable that moves one.
+
+No folder is created here, and none needs to exist.
+"""
+
+import os
+from pathlib import Path
+
+CACHE_VARIABLE = "CODER_LSP_CACHE_DIR"
+DATA_VARIABLE = "CODER_LSP_DATA_DIR"
+STATE_VARIABLE = "CODER_LSP_STATE_DIR"
+
+# Importing platformdirs takes time that `initialize` should not wait for.
+# ruff: noqa: PLC0415
+
+
+def models_path() -> Path:
+    """Return the folder of installed models."""
+    return _data_path() / "models"
+
+
+def downloads_path() -> Path:
+    """Return the folder that holds a model's weights while the model is being installed."""
+    return _data_path() / "downloads"
+
+
+def sequences_path() -> Path:
+    """Return the folder of cached sequences."""
+    return _cache_path() / "sequences"
+
+
+def tensorrt_path() -> Path:
+    """Return the folder of the engines that TensorRT builds."""
+    return _cache_path() / "tensorrt"
+
+
+def verified_path() -> Path:
+    """Return the folder of records of the model files whose sha256 was right."""
+    return _cache_path() / "verified"
+
+
+def usage_path() -> Path:
+    """Return the file of acceptance counts."""
+    return _state_path() / "usage.json"
+
+
+def expanded(path: str) -> Path:
+    """Return a path that a user wrote, ``~`` expanded; ``~`` of an unknown user stays."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises RuntimeError)
+
+
+def _cache_path() -> Path:
+    import platformdirs
+
+    return _named(CACHE_VARIABLE) or platformdirs.user_cache_path("coder-lsp", appauthor=False)
+
+
+def _data_path() -> Path:
+    import platformdirs
+
+    return _named(DATA_VARIABLE) or platformdirs.user_data_path("coder-lsp", appauthor=False)
+
+
+def _state_path() -> Path:
+    import platformdirs
+
+    return _named(STATE_VARIABLE) or platformdirs.user_state_path("coder-lsp", appauthor=False)
+
+
+def _named(variable: str) -> Path | None:
+    """Return the folder that an environment variable names; None where it names none."""
+    value = os.environ.get(variable)
+    return expanded(value) if value else None
