@@ -18,7 +18,7 @@ import click
 import numpy as np
 
 from bench.errors import BenchError
-from bench.infilling_scores import Score, ScoreFile, fill_and_score
+from bench.infilling_scores import Filling, Score, ScoreFile, fill_and_score
 from bench.infilling_tasks import Task, read_tasks
 from bench.plain_backend import PlainBackend
 from bench.unanchored import UnanchoredBackend
@@ -49,8 +49,8 @@ class Filler:
         self._options = GenerationOptions(max_new_tokens, stop_strings=stop_strings)
         self._last_uri: str | None = None
 
-    def fill(self, task: Task) -> str:
-        """Return what goes between a task's prompt and its suffix.
+    def fill(self, task: Task) -> Filling:
+        """Fill a task's hole.
 
         The cached tokens of the task before are kept until this one is filled: tasks of one program
         have most of their prefix in common.
@@ -64,11 +64,14 @@ class Filler:
             multiline="never" if task.is_single_line else "auto",
             raw=not is_product,
         )
-        text = complete(request, self._backend, CancellationToken()).text
+        completion = complete(request, self._backend, CancellationToken())
         if self._last_uri is not None:
             self._backend.forget(self._last_uri)
         self._last_uri = snapshot.uri
-        return text + line_end
+        text = completion.text
+        if self._way == "first_line":  # not every backend obeys stop strings
+            text = text.partition("\n")[0]
+        return Filling(text + line_end, completion.raw, completion.refused_by)
 
 
 @click.command()
@@ -152,7 +155,7 @@ def command(
 
 
 def choose_way(order: PromptOrder, *, is_plain: bool, is_first_line: bool) -> Way:
-    """Return how holes are filled; ``--first-line`` is of the raw model with or without ``--plain``.
+    """Return how holes are filled; ``--first-line`` implies ``--plain``.
 
     Raises ``click.UsageError``.
     """
@@ -194,9 +197,7 @@ def load_backend(
     model: str, order: PromptOrder, threads: int, way: Way
 ) -> tuple[Backend, ModelFolder]:
     """Load a model folder for a way; return what completes, and the folder."""
-    settings = Settings(
-        model=model, time_budget_ms=UNHURRIED_MS, disk_cache=False, threads=threads
-    )
+    settings = Settings(model=model, time_budget_ms=UNHURRIED_MS, disk_cache=False, threads=threads)
     folder = ModelFolder.read(model_path(settings.model))
     if way != "product":
         return PlainBackend(folder, threads), folder

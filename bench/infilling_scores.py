@@ -6,6 +6,7 @@ of two different runs are never mixed.
 """
 
 import json
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -23,11 +24,23 @@ PATIENT = Limits(seconds=30.0)
 """For a program that ran out of time beside others: once more, when nothing else of ours runs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """``text`` goes between a task's prompt and its suffix; ``raw`` is what the model wrote.
+
+    ``refused_by`` names the rule of the product that left nothing to show.
+    """
+
+    text: str
+    raw: str = ""
+    refused_by: str | None = None
+
+
 class Fill(Protocol):
     """Fills holes."""
 
-    def fill(self, task: Task) -> str:
-        """Return what goes between a task's prompt and its suffix."""
+    def fill(self, task: Task) -> Filling:
+        """Fill a task's hole."""
         ...
 
 
@@ -40,6 +53,8 @@ class Score:
     verdict: Verdict
     is_exact: bool
     similarity: float
+    raw: str
+    refused_by: str | None
 
 
 class ScoreFile:
@@ -85,14 +100,16 @@ class ScoreFile:
             file.write(json.dumps(document) + "\n")
 
 
-def score(task: Task, completion: str, limits: Limits) -> Score:
-    """Run a task's tests on a completion, and compare it with the canonical solution."""
+def score(task: Task, filling: Filling, limits: Limits) -> Score:
+    """Run a task's tests on what fills its hole, and compare that with the canonical solution."""
     return Score(
         task.task_id,
-        completion,
-        run_program(task.program(completion), limits),
-        is_exact_match(completion, task.canonical_solution),
-        edit_similarity(completion, task.canonical_solution),
+        filling.text,
+        run_program(task.program(filling.text), limits),
+        is_exact_match(filling.text, task.canonical_solution),
+        edit_similarity(filling.text, task.canonical_solution),
+        filling.raw,
+        filling.refused_by,
     )
 
 
@@ -104,29 +121,29 @@ def fill_and_score(
     A program that runs out of time may have waited for the model or for other programs. It runs
     again at the end, alone and with more time, and only that verdict counts.
     """
-    running = list[tuple[Task, Future[Score]]]()
-    late = list[tuple[Task, str]]()
+    running = deque[tuple[Task, Filling, Future[Score]]]()
+    late = list[tuple[Task, Filling]]()
     with ThreadPoolExecutor(num_workers) as workers, Progress() as progress:
         bar = progress.add_task("Scoring", total=len(tasks))
 
-        def keep(task: Task, found: Score) -> None:
+        def keep(task: Task, filling: Filling, found: Score) -> None:
             if found.verdict == "timed_out":
-                late.append((task, found.completion))
+                late.append((task, filling))
             else:
                 scores.add(found)
                 progress.advance(bar)
 
         try:
             for task in tasks:
-                completion = filler.fill(task)
-                running.append((task, workers.submit(score, task, completion, Limits())))
-                while running and running[0][1].done():
-                    first, future = running.pop(0)
-                    keep(first, future.result())
-            for task, future in running:
-                keep(task, future.result())
-            for task, completion in late:
-                scores.add(score(task, completion, PATIENT))
+                filling = filler.fill(task)
+                running.append((task, filling, workers.submit(score, task, filling, Limits())))
+                while running and running[0][-1].done():
+                    first, filled, future = running.popleft()
+                    keep(first, filled, future.result())
+            for first, filled, future in running:
+                keep(first, filled, future.result())
+            for first, filled in late:
+                scores.add(score(first, filled, PATIENT))
                 progress.advance(bar)
         except KeyboardInterrupt:
             workers.shutdown(cancel_futures=True)
