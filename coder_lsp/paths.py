@@ -4,11 +4,14 @@ No folder is created here, and none needs to exist.
 """
 
 import os
+import re
 from pathlib import Path
 
 CACHE_VARIABLE = "CODER_LSP_CACHE_DIR"
 DATA_VARIABLE = "CODER_LSP_DATA_DIR"
 STATE_VARIABLE = "CODER_LSP_STATE_DIR"
+
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
 
 # Importing platformdirs takes time that `initialize` should not wait for.
 # ruff: noqa: PLC0415
@@ -47,6 +50,12 @@ def usage_path() -> Path:
 def expanded(path: str) -> Path:
     """Return a path that a user wrote, ``~`` expanded; ``~`` of an unknown user stays."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises RuntimeError)
+
+
+def is_file_name(name: str) -> bool:
+    """Whether a name from outside is that of a file in its folder, on Windows too."""
+    has_other_meaning = re.search(r'[<>:"/\\|?*]|[. ]$', name) or _DEVICE.fullmatch(name)
+    return name != "" and name.isprintable() and not has_other_meaning
 
 
 def _cache_path() -> Path:

@@ -29,12 +29,7 @@ class Symmetric:
     def restored(self, weight: Matrix) -> Matrix:
         """Return what a kernel would compute with."""
         fitted = self.quantization.fitted_to(weight.shape[1])
-        packed, scales = fitted.quantize(weight)
-        if fitted.bits == 4:
-            packed = np.stack([packed & 15, packed >> 4], axis=-1).reshape(*packed.shape[:-1], -1)
-        steps = packed.astype(np.float32) - np.float32(fitted.zero_point)
-        restored = steps * scales.astype(np.float32)[..., None]
-        return np.asarray(restored, np.float32).reshape(weight.shape)
+        return fitted.restore(fitted.quantize(weight))
 
 
 @dataclass(frozen=True, slots=True)

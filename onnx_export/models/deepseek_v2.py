@@ -19,7 +19,7 @@ from onnx_export.layers.latent_attention import latent_attention
 from onnx_export.layers.mlp import gated_mlp
 from onnx_export.layers.moe import mixture_of_experts
 from onnx_export.layers.positions import positions
-from onnx_export.quantization import QuantizationPlan
+from onnx_export.recipes import QuantizationPlan
 from onnx_export.weights import Weights
 
 
@@ -51,7 +51,7 @@ def build_deepseek_v2(
         if config.is_dense(layer):
             return gated_mlp(
                 *(builder, hidden, "mlp", config.hidden_size, config.intermediate_size),
-                plans[layer].body,
+                plans[layer].feed_forward,
             )
         return mixture_of_experts(builder, config, plans[layer], hidden)
 
