@@ -1,22 +1,19 @@
 """Fills the holes of a set, scores each by its tests, and keeps each score as a line of JSON.
 
-A run takes hours on a small machine. It can be stopped at any time: the same command continues
-where the file of scores ends. The file's first line says how the holes were filled, so that scores
-of two different runs are never mixed.
+A run takes long on a small machine. It can be stopped at any time: the same command continues.
 """
 
-import json
 from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from rich.progress import Progress
 
-from bench.errors import BenchError
 from bench.infilling_tasks import Task
+from bench.run_file import RunFile
 from bench.sandbox.run import Limits, Verdict, run_program
 from bench.similarity import edit_similarity, is_exact_match
 
@@ -62,29 +59,18 @@ class ScoreFile:
 
     def __init__(self, path: Path, run: Mapping[str, object]) -> None:
         """Open a file of scores that were made as ``run`` says. Raises ``BenchError``."""
-        self._path = path
+        self._file = RunFile(path, run)
         self._scores = dict[str, Score]()
-        lines = _whole_lines(path)
-        if not lines:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._write("w", {"run": dict(run)})
-            return
-        found = _parse_run(lines[0], path)
-        for name in sorted({*found, *run}):
-            if found.get(name) != run.get(name):
-                raise BenchError(
-                    f"{path} holds scores of another run: {name} was {found.get(name)!r} and is "
-                    f"{run.get(name)!r} now. Name another file with --scores, or delete this one."
-                )
-        for line in lines[1:]:
-            score = _parse_score(line, path)
-            self._scores[score.task_id] = score
-        # A line that an interruption cut off would make the next one unreadable.
-        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        for document in self._file.documents:
+            try:
+                found = Score(**document)
+            except TypeError as exc:
+                raise self._file.refusal(document) from exc
+            self._scores[found.task_id] = found
 
     def add(self, score: Score) -> None:
         """Keep a score."""
-        self._write("a", asdict(score))
+        self._file.add(asdict(score))
         self._scores[score.task_id] = score
 
     def of(self, tasks: Sequence[Task]) -> list[Score]:
@@ -94,10 +80,6 @@ class ScoreFile:
     def without_score(self, tasks: Sequence[Task]) -> list[Task]:
         """Return the tasks that have no score yet."""
         return [task for task in tasks if task.task_id not in self._scores]
-
-    def _write(self, mode: str, document: Mapping[str, object]) -> None:
-        with self._path.open(mode, encoding="utf-8") as file:
-            file.write(json.dumps(document) + "\n")
 
 
 def score(task: Task, filling: Filling, limits: Limits) -> Score:
@@ -148,45 +130,3 @@ def fill_and_score(
         except KeyboardInterrupt:
             workers.shutdown(cancel_futures=True)
             progress.console.print("Interrupted: the same command continues where this one ended.")
-
-
-def _whole_lines(path: Path) -> list[str]:
-    """Return the lines of a file that an interruption did not cut off; none if there is no file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return []
-    except (OSError, ValueError) as exc:
-        raise BenchError(f"{path} should hold scores as lines of JSON: {exc}.") from exc
-    return text[: text.rfind("\n") + 1].splitlines()
-
-
-def _parse_run(line: str, path: Path) -> dict[str, object]:
-    found = _parse(line, path).get("run")
-    if not isinstance(found, dict):
-        raise _unreadable(path, line)
-    return found
-
-
-def _parse_score(line: str, path: Path) -> Score:
-    try:
-        return Score(**_parse(line, path))
-    except TypeError as exc:
-        raise _unreadable(path, line) from exc
-
-
-def _parse(line: str, path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(line)
-    except ValueError as exc:
-        raise _unreadable(path, line) from exc
-    if not isinstance(document, dict):
-        raise _unreadable(path, line)
-    return document
-
-
-def _unreadable(path: Path, line: str) -> BenchError:
-    return BenchError(
-        f"{path} should hold the scores of an earlier run, and holds the line {line[:80]!r}. Name "
-        "another file with --scores."
-    )

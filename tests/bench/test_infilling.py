@@ -184,10 +184,10 @@ def test_a_line_that_was_cut_off_is_scored_again(tmp_path):
     [
         ('{"run": {"model": "one"}}\n', "model was 'one' and is 'a' now"),
         ('{"run": {"model": "a", "way": "plain"}}\n', "way was 'plain' and is None now"),
-        ('{"run": 3}\n', "should hold the scores of an earlier run"),
-        ("nonsense\n", "should hold the scores of an earlier run"),
-        ('{"run": {"model": "a"}}\n{"task_id": "x"}\n', "should hold the scores"),
-        ('{"run": {"model": "a"}}\n[]\n', "should hold the scores"),
+        ('{"run": 3}\n', "should hold an earlier run"),
+        ("nonsense\n", "should hold an earlier run"),
+        ('{"run": {"model": "a"}}\n{"task_id": "x"}\n', "should hold an earlier run"),
+        ('{"run": {"model": "a"}}\n[]\n', "should hold an earlier run"),
     ],
 )
 def test_scores_of_another_run_are_refused_and_left_as_they_are(tmp_path, content, message):
