@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from onnx_export.config import ExportConfig
+from onnx_export.config import MIN_EXPERT_BLOCK_SIZES, ExportConfig
 from onnx_export.float_types import FloatTypes
 from onnx_export.quantization import Quantization
 
@@ -50,7 +50,10 @@ class QuantizationPlan:
         return cls(
             attention=blocks(recipe.attention_bits, wide if has_mixed_bits else export.block_size),
             feed_forward=blocks(recipe.feed_forward_bits, export.block_size),
-            experts=blocks(recipe.expert_bits, wide),
+            experts=replace(
+                blocks(recipe.expert_bits, wide),
+                min_block_size=MIN_EXPERT_BLOCK_SIZES[export.target],
+            ),
             sensitive=blocks(8, wide),
             num_sensitive_layers=recipe.num_sensitive_layers,
             float_types=float_types,

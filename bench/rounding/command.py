@@ -5,7 +5,6 @@ distribution is compared with that of the float32 export after the same text: th
 divergence moves with the rounding and hardly with the choice of text, which the perplexity does.
 """
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -19,6 +18,7 @@ from rich.table import Table
 
 from bench.errors import BenchError
 from bench.infilling_tasks import read_tasks
+from bench.result_file import write_result
 from bench.rounding.body import bits_per_weight
 from bench.rounding.divergence import CAPACITY, Divergence, Reference
 from bench.rounding.grid_noise import NoisySource
@@ -129,8 +129,7 @@ class _Judge:
             "perplexity": self._reference.perplexity,
             "rows": [asdict(row) for row in rows],
         }
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        write_result(out, report)
 
     def _export(self, config: ExportConfig) -> Path:
         out_dir = self._folder / "export"
