@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from bench.result_file import write_result
 from bench.source_prompts import source_texts
 from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
@@ -51,7 +52,7 @@ def command(model: str, context_tokens: int, repetitions: int, out: Path) -> Non
     with tempfile.TemporaryDirectory(dir=".") as folder:
         os.environ[CACHE_VARIABLE] = folder
         figures = measure(settings, repetitions)
-    out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_result(out, figures)
     click.echo(json.dumps(figures))
 
 
