@@ -12,14 +12,12 @@ from typing import Any
 import onnx_ir as ir
 
 from onnx_export.config import ExportConfig, Precision
-from onnx_export.errors import OutputError
 from onnx_export.float_types import FloatTypes
 from onnx_export.graph_builder import WEIGHTS_NAME, ExportGraph
 from onnx_export.model_types import KnownConfig
 from onnx_export.parameter_count import num_active_parameters, num_parameters
 from onnx_export.partial_folder import JOURNAL_NAME, partial_folder
 from onnx_export.progress import PhaseClock, ReportProgress
-from onnx_export.recipes import recipe_of
 from onnx_export.room import require_disk_space, require_memory
 from onnx_export.tokenizer_file import TOKENIZER_NAME, TokenizerFile
 from onnx_export.weights_file import FileEntry, WeightsFile
@@ -52,9 +50,8 @@ def write_model_folder(
 ) -> None:
     """Write everything, then move it to ``out_dir``. Raises ``OutputError`` and ``RoomError``.
 
-    An earlier run that broke off is gone on with, if it was to write the same.
+    If an earlier run that was to write the same broke off, this one continues it.
     """
-    require_free(out_dir)
     graph_bytes = ir.to_proto(graph.model).SerializeToString(deterministic=True)
     job = f"{hashlib.sha256(graph_bytes).hexdigest()}\n{weights_identity}\n{export}\n"
     with partial_folder(out_dir, job) as folder:
@@ -68,14 +65,6 @@ def write_model_folder(
         (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def require_free(out_dir: Path) -> None:
-    """Raise ``OutputError`` unless ``out_dir`` is absent or empty."""
-    if out_dir.is_dir() and not any(out_dir.iterdir()):
-        return
-    if out_dir.exists():
-        raise OutputError(f"{out_dir} exists already. Remove it or name another folder.")
-
-
 def _manifest(
     graph: ExportGraph,
     model: KnownConfig,
@@ -84,7 +73,6 @@ def _manifest(
     description: Description,
     files: dict[str, FileEntry],
 ) -> dict[str, Any]:
-    recipe = recipe_of(export)
     return {
         "format_version": FORMAT_VERSION,
         "name": description.name,
@@ -102,7 +90,7 @@ def _manifest(
             "num_attention_heads": model.num_attention_heads,
         },
         "precision": _precision(graph, export),
-        "recipe": export.precision if recipe is None else recipe.name,
+        "recipe": export.precision if export.recipe is None else export.recipe.name,
         "block_size": export.block_size,
         "expert_block_size": export.expert_block_size,
         "target": export.target,
