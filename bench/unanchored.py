@@ -30,7 +30,7 @@ def arrange_suffix_first(
     """
     suffix = [template.fim_hole, *suffix_ids]
     prefix = [template.fim_begin, *prefix_ids]
-    return [template.bos, *suffix, *prefix, template.fim_end]
+    return [*template.bos_ids, *suffix, *prefix, template.fim_end]
 
 
 def unanchored_prompt(
@@ -55,9 +55,15 @@ def unanchored_prompt(
 class UnanchoredBackend:
     """As the product, but PREFIX ends at the cursor."""
 
-    def __init__(self, folder: ModelFolder, context_tokens: int, order: UnanchoredOrder) -> None:
+    def __init__(
+        self,
+        folder: ModelFolder,
+        context_tokens: int,
+        order: UnanchoredOrder,
+        num_threads: int = 0,
+    ) -> None:
         # Without drafts: which are verified depends on timing.
-        self._engine = Engine(folder, EngineOptions(lookup="off"))
+        self._engine = Engine(folder, EngineOptions(num_threads, lookup="off"))
         self._encoder = LineEncoder(self._engine.tokenizer)
         self._context_tokens = min(context_tokens, folder.manifest.context_length)
         self._order: UnanchoredOrder = order

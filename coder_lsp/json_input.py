@@ -43,7 +43,11 @@ def in_range(minimum: float, maximum: float) -> Check:
 
 def read_json(path: Path) -> Any:
     """Return the content of a file. Raises ``FormatError`` and ``OSError``."""
-    return parse_json(path.read_bytes(), str(path))
+    try:
+        content = path.read_bytes()
+    except ValueError as exc:  # a NUL in the path
+        raise FormatError(f"{path} is not the path of a file: {exc}.") from exc
+    return parse_json(content, str(path))
 
 
 def parse_json(content: bytes, where: str) -> Any:
@@ -56,9 +60,11 @@ def parse_json(content: bytes, where: str) -> Any:
 
 def structure(value: Any, kind: Any, where: str) -> Any:
     """Return JSON ``value`` as a ``kind``; ``where`` names it in errors. Raises ``FormatError``."""
+    from cattrs.errors import BaseValidationError  # noqa: PLC0415 (see _converter)
+
     try:
         return _converter().structure(value, kind)
-    except Exception as exc:  # cattrs passes on what its hooks raise
+    except (_Mismatch, BaseValidationError) as exc:
         raise FormatError(f"{_explain(exc, where)}.") from exc
 
 
@@ -110,6 +116,8 @@ def _exactly(value: Any, kind: Any) -> Any:
 def _object_hook(kind: Any, converter: "cattrs.Converter") -> _Hook:
     from cattrs.gen import make_dict_structure_fn, override  # noqa: PLC0415 (see _converter)
 
+    # cattrs would not see the ranges in annotations that are still text.
+    assert not any(isinstance(f.type, str) for f in dataclasses.fields(kind))
     renamed: dict[str, Any] = {
         f.name: override(rename=f.metadata["json"])
         for f in dataclasses.fields(kind)

@@ -20,17 +20,16 @@ first one besides. A chunk counts as one token of ``max_new_tokens``; stop strin
 ``chunks`` and ``delay_ms``.
 """
 
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.documents.document import DocumentSnapshot
-from coder_lsp.errors import BackendError, SettingsError
+from coder_lsp.errors import BackendError, FormatError, SettingsError
 from coder_lsp.generation import (
     Branch,
     FinishReason,
@@ -38,7 +37,14 @@ from coder_lsp.generation import (
     GenerationOptions,
     GenerationUsage,
 )
+from coder_lsp.json_input import in_range, read_json, structure
+from coder_lsp.paths import expanded
 from coder_lsp.settings import SECTION
+
+_REMEDY = f"Correct the script, or set {SECTION}.backend to local."
+
+
+Milliseconds = Annotated[float, in_range(0, 3_600_000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,9 @@ class ScriptedAnswer:
     completion: str
     prefix_ends_with: str = ""
     language: str | None = None
-    chunks: int | None = None
-    delay_ms: float = 0
-    prefill_ms: float = 0
+    chunks: Annotated[int, in_range(1, 1 << 20)] | None = None
+    delay_ms: Milliseconds = 0
+    prefill_ms: Milliseconds = 0
     alternatives: tuple[str, ...] = ()
 
     def is_for(self, snapshot: DocumentSnapshot) -> bool:
@@ -77,6 +83,12 @@ class ScriptedAnswer:
 _SILENCE = ScriptedAnswer(completion="")
 
 
+@dataclass(frozen=True, slots=True)
+class _Script:
+    answers: tuple[ScriptedAnswer, ...] = ()
+    default: ScriptedAnswer = _SILENCE
+
+
 class ScriptedBackend:
     """A ``Backend`` without a model."""
 
@@ -97,14 +109,18 @@ class ScriptedBackend:
                 f"The scripted backend answers from a file; set {SECTION}.script to its path."
             )
         try:
-            document = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as exc:
-            raise BackendError(
-                f"The script {path} cannot be read as JSON: {exc}. Correct it, or set "
-                f"{SECTION}.backend to local."
-            ) from exc
-        answers, default = _parse(document, str(path))
-        return cls(answers, default)
+            document = read_json(expanded(str(path)))
+            script: _Script = structure(document, _Script, str(path))
+        except OSError as exc:
+            raise BackendError(f"The script {path} cannot be read: {exc}. {_REMEDY}") from exc
+        except FormatError as exc:
+            raise BackendError(f"{exc} {_REMEDY}") from exc
+        for i, item in enumerate(document.get("answers", ())):
+            if "prefix_ends_with" not in item:
+                raise BackendError(
+                    f"{path}: answers[{i}]: the field 'prefix_ends_with' is missing. {_REMEDY}"
+                )
+        return cls(script.answers, script.default)
 
     @property
     def model(self) -> str:
@@ -181,41 +197,3 @@ def _play(
             reason = "cancelled"
         usage = GenerationUsage(num_generated_tokens=num_generated)
         yield GenerationChunk("", finish_reason=reason, usage=usage)
-
-
-def _parse(document: Any, where: str) -> tuple[tuple[ScriptedAnswer, ...], ScriptedAnswer]:
-    _expect(isinstance(document, dict), where, 'an object with "answers"', document)
-    for name in document:
-        _expect(name in {"answers", "default"}, where, '"answers" and "default" only', name)
-    items = document.get("answers", [])
-    _expect(isinstance(items, list), f"{where}: answers", "a list", items)
-    answers = tuple(_answer(item, f"{where}: answers[{i}]") for i, item in enumerate(items))
-    for i, item in enumerate(items):
-        _expect("prefix_ends_with" in item, f"{where}: answers[{i}]", '"prefix_ends_with"', item)
-    default = document.get("default")
-    return answers, _SILENCE if default is None else _answer(default, f"{where}: default")
-
-
-def _answer(item: Any, where: str) -> ScriptedAnswer:
-    _expect(isinstance(item, dict), where, "an object", item)
-    names = [field.name for field in fields(ScriptedAnswer)]
-    for name in item:
-        _expect(name in names, where, "only the fields " + ", ".join(names), name)
-    _expect(isinstance(item.get("completion"), str), where, 'a text "completion"', item)
-    for name in ("prefix_ends_with", "language"):
-        _expect(isinstance(item.get(name, ""), str), f"{where}: {name}", "a text", item.get(name))
-    chunks = item.get("chunks", 1)
-    _expect(type(chunks) is int and chunks > 0, f"{where}: chunks", "a positive number", chunks)
-    for name in ("delay_ms", "prefill_ms"):
-        value = item.get(name, 0)
-        is_time = type(value) in {int, float} and value >= 0
-        _expect(is_time, f"{where}: {name}", "a number of at least 0", value)
-    alternatives = item.get("alternatives", [])
-    is_list = isinstance(alternatives, list) and all(isinstance(a, str) for a in alternatives)
-    _expect(is_list, f"{where}: alternatives", "a list of texts", alternatives)
-    return ScriptedAnswer(**{**item, "alternatives": tuple(alternatives)})
-
-
-def _expect(condition: bool, where: str, expected: str, found: Any) -> None:  # noqa: FBT001
-    if not condition:
-        raise BackendError(f"{where}: expected {expected}, found {found!r}. Correct the script.")

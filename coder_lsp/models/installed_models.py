@@ -5,8 +5,10 @@ import json
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
+from coder_lsp.errors import FormatError
+from coder_lsp.json_input import read_json, structure
+from coder_lsp.models.model_folder import Words
 from coder_lsp.paths import expanded, models_path
 
 PARTIAL_SUFFIX = ".partial"
@@ -17,27 +19,22 @@ _ORIGIN_NAME = "install.json"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which repository a model was made of, and at which commit; beside the manifest.
+    """The repository and the commit that a model was made from, in a file beside the manifest."""
 
-    The manifest says what is in the folder, this file where it was fetched.
-    """
-
-    repository: str
-    commit: str
+    repository: Words
+    commit: Words
 
     @classmethod
     def read(cls, model_folder: Path) -> "Origin | None":
-        """Return what was noted when the model was installed; None where nothing was."""
-        with contextlib.suppress(OSError, ValueError):
-            document: Any = json.loads((model_folder / _ORIGIN_NAME).read_text(encoding="utf-8"))
-            if isinstance(document, dict):
-                repository, commit = document.get("repository"), document.get("commit")
-                if isinstance(repository, str) and isinstance(commit, str):
-                    return cls(repository, commit)
+        """Return what the installer wrote; None if there is nothing that can be read."""
+        path = model_folder / _ORIGIN_NAME
+        with contextlib.suppress(OSError, FormatError):
+            origin: Origin = structure(read_json(path), Origin, str(path))
+            return origin
         return None
 
     def write(self, model_folder: Path) -> None:
-        """Note it in a model folder. Raises ``OSError``."""
+        """Write the file into a model folder. Raises ``OSError``."""
         text = json.dumps(asdict(self), indent=2) + "\n"
         (model_folder / _ORIGIN_NAME).write_text(text, encoding="utf-8", newline="\n")
 

@@ -1,45 +1,53 @@
 """The model folder as the server reads it: the manifest, checked, and nothing else.
 
-``onnx_export`` writes such folders; this module refuses what it does not understand and names it.
-It does not open the graph: that is the engine's business.
+``onnx_export`` writes such folders. This module refuses what it does not understand and names it.
+It does not open the graph: that is the engine's task.
 
-``coder_lsp.json``, format version 1, has exactly the fields of ``Manifest`` below; nested objects
-are the dataclasses named there, ``files`` maps a file's name to its size and sha256.
+``coder_lsp.json``, format version 1, has exactly the fields of ``Manifest`` below. Nested objects
+are the dataclasses named there, and ``files`` maps a file's name to its size and sha256.
 """
 
 import hashlib
-import json
-import types
-import typing
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from coder_lsp.errors import ModelFolderError
+from coder_lsp.errors import FormatError, ModelFolderError
+from coder_lsp.json_input import Check, in_range, read_json, structure
+from coder_lsp.paths import is_file_name
 
 MANIFEST_NAME = "coder_lsp.json"
 FORMAT_VERSION = 1
+
+Count = Annotated[int, in_range(1, 1 << 20)]
+TokenId = Annotated[int, in_range(0, (1 << 20) - 1)]
+NumBytes = Annotated[int, in_range(0, 1 << 50)]
+NumParameters = Annotated[int, in_range(0, 1 << 50)]
+# Names and licences are printed in a terminal, where control characters could hide what is there.
+Words = Annotated[str, Check("printable text", lambda text: text.isprintable())]
+Sha256 = Annotated[str, Check("a sha256", lambda text: bool(re.fullmatch("[0-9a-f]{64}", text)))]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where the weights come from. ``license`` is an SPDX id or the licence's own name."""
 
-    model: str
-    license: str
-    num_parameters: int
-    num_active_parameters: int
+    model: Words
+    license: Words
+    num_parameters: NumParameters
+    num_active_parameters: NumParameters
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """The numbers of ``config.json`` that a reader may want to see."""
 
-    model_type: str
-    vocab_size: int
-    hidden_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
+    model_type: Words
+    vocab_size: Count
+    hidden_size: Count
+    num_hidden_layers: Count
+    num_attention_heads: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +55,8 @@ class LatentLayout:
     """One ``[total_length, width]`` tensor a layer, ``past.{i}`` and ``present.{i}``."""
 
     kind: Literal["latent"]
-    num_layers: int
-    width: int
+    num_layers: Count
+    width: Count
     dtype: Literal["float32", "float16"]
 
 
@@ -60,9 +68,9 @@ class GroupedLayout:
     """
 
     kind: Literal["gqa"]
-    num_layers: int
-    num_key_value_heads: int
-    head_dim: int
+    num_layers: Count
+    num_key_value_heads: Count
+    head_dim: Count
     dtype: Literal["float32", "float16"]
 
 
@@ -70,28 +78,50 @@ CacheLayout = LatentLayout | GroupedLayout
 
 
 @dataclass(frozen=True, slots=True)
+class FimNames:
+    """What the tokenizer calls the FIM tokens."""
+
+    fim_begin: str
+    fim_hole: str
+    fim_end: str
+
+
+@dataclass(frozen=True, slots=True)
 class FimTemplate:
     """The token ids of fill-in-the-middle and their order.
 
-    ``psm``: ``bos fim_begin PREFIX fim_hole SUFFIX fim_end`` and then the middle. ``snippets`` says
-    where pieces of other files stand: before ``fim_begin``, or at the head of PREFIX.
+    ``psm``: ``bos fim_begin PREFIX fim_hole SUFFIX fim_end`` and then the middle. ``bos`` is None
+    if the model's prompts start without such a token. ``snippets`` says where pieces of other files
+    belong: before ``fim_begin``, or at the head of PREFIX. ``names`` is None in the manifest of an
+    older exporter.
     """
 
     order: Literal["psm"]
-    bos: int
-    eos: int
-    fim_begin: int
-    fim_hole: int
-    fim_end: int
+    bos: TokenId | None
+    eos: TokenId
+    fim_begin: TokenId
+    fim_hole: TokenId
+    fim_end: TokenId
     snippets: Literal["before_fim_begin", "head_of_prefix"]
+    names: FimNames | None = None
+
+    @property
+    def bos_ids(self) -> tuple[int, ...]:
+        """The token that starts each prompt, or nothing."""
+        return () if self.bos is None else (self.bos,)
+
+    @property
+    def prompt_ids(self) -> tuple[int, ...]:
+        """The tokens that a prompt contains and a completion never does."""
+        return (*self.bos_ids, self.fim_begin, self.fim_hole, self.fim_end)
 
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
     """``sha256`` in hexadecimal; ``size`` in bytes."""
 
-    size: int
-    sha256: str
+    size: NumBytes
+    sha256: Sha256
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,26 +130,29 @@ class Manifest:
 
     ``num_generable_ids``: ids from this one on are never generated (unused rows, chat tokens).
     ``context_length``: tokens of prompt and completion together. ``graph`` names the ONNX file.
-    ``expert_block_size``: that of the routed experts; None where an older exporter did not say it.
+    ``expert_block_size``: that of the routed experts; None if an older exporter did not write it.
+    ``recipe``: the name by which the exporter knows which weights have how many bits. The manifest
+    of an older exporter does not have this field.
     ``is_instruct``: the model was trained to chat, so it explains its code and fences it. The
     manifest of an older exporter does not have this field.
     """
 
     format_version: int
-    name: str
+    name: Words
     source: Source
     architecture: Architecture
     precision: Literal["fp32", "fp16", "int8", "int4"]
-    block_size: int
+    block_size: Count
     target: Literal["cpu", "cuda"]
     graph: str
     tokenizer: str
     cache: CacheLayout
     fim: FimTemplate
-    num_generable_ids: int
-    context_length: int
+    num_generable_ids: Count
+    context_length: Count
     files: dict[str, FileEntry]
-    expert_block_size: int | None = None
+    expert_block_size: Count | None = None
+    recipe: str = ""
     is_instruct: bool = False
 
 
@@ -187,80 +220,43 @@ def _parse(path: Path) -> Manifest:
             "'model' empty for the embedded model."
         )
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
+        version = document.get("format_version") if isinstance(document, dict) else None
+        if version != FORMAT_VERSION:
+            raise ModelFolderError(
+                f"{path} has format version {version!r}; this program reads {FORMAT_VERSION}. "
+                "Export the model with this version, or update coder-lsp."
+            )
+        manifest: Manifest = structure(document, Manifest, str(path))
     except FileNotFoundError as exc:
         raise ModelFolderError(
             f"{path.parent} is no model folder: it holds no {MANIFEST_NAME}. A Hugging Face folder "
             "becomes one by 'coder-lsp install'."
         ) from exc
-    except (OSError, ValueError) as exc:
-        raise ModelFolderError(f"{path} cannot be read as JSON: {exc}. {_AGAIN}") from exc
-    version = document.get("format_version") if isinstance(document, dict) else None
-    if version != FORMAT_VERSION:
-        raise ModelFolderError(
-            f"{path} has format version {version!r}; this program reads {FORMAT_VERSION}. "
-            "Export the model with this version, or update coder-lsp."
-        )
-    manifest: Manifest = _structure(document, Manifest, str(path))
+    except OSError as exc:
+        raise ModelFolderError(f"{path} cannot be read: {exc}. {_AGAIN}") from exc
+    except FormatError as exc:
+        # A field that is unknown may come from a later version of the exporter.
+        raise ModelFolderError(f"{exc} {_AGAIN} Or update coder-lsp.") from exc
+    _check_names(manifest, path)
+    _check_ids(manifest, path)
+    return manifest
+
+
+def _check_names(manifest: Manifest, path: Path) -> None:
     for name in manifest.files:
-        if name in {".", ".."} or "/" in name or "\\" in name:
+        if not is_file_name(name):
             raise ModelFolderError(f"{path}: {name!r} in 'files' is not the name of a file in it.")
     for name in (manifest.graph, manifest.tokenizer):
         if name not in manifest.files:
             raise ModelFolderError(f"{path}: {name!r} is not listed in 'files'. {_AGAIN}")
-    return manifest
 
 
-def _structure(value: Any, kind: Any, where: str) -> Any:
-    """Turn JSON into ``kind``; refuse unknown, missing and ill-typed fields by name."""
-    if is_dataclass(kind):
-        return _structure_object(value, kind, where)
-    origin = typing.get_origin(kind)
-    if origin is types.UnionType:
-        # None is the default of a field that may be left out, not a value to be written.
-        kinds = tuple(k for k in typing.get_args(kind) if k is not types.NoneType)
-        if len(kinds) == 1:
-            return _structure(value, kinds[0], where)
-        return _structure_alternative(value, kinds, where)
-    if origin is dict:
-        _expect(isinstance(value, dict), where, "an object", value)
-        item = typing.get_args(kind)[1]
-        return {str(k): _structure(v, item, f"{where}: {k}") for k, v in value.items()}
-    if origin is Literal:
-        choices = typing.get_args(kind)
-        _expect(value in choices, where, " or ".join(map(repr, choices)), value)
-        return value
-    _expect(type(value) is kind, where, _JSON_NAMES[kind], value)
-    return value
-
-
-def _structure_alternative(value: Any, kinds: tuple[Any, ...], where: str) -> Any:
-    """Turn JSON into that one of several dataclasses whose ``kind`` it names."""
-    _expect(isinstance(value, dict), where, "an object", value)
-    names = [typing.get_args(typing.get_type_hints(kind)["kind"])[0] for kind in kinds]
-    found = value.get("kind")
-    _expect(found in names, f"{where}: kind", " or ".join(map(repr, names)), found)
-    return _structure_object(value, kinds[names.index(found)], where)
-
-
-def _structure_object(value: Any, kind: Any, where: str) -> Any:
-    _expect(isinstance(value, dict), where, "an object", value)
-    known = typing.get_type_hints(kind)
-    for name in value:
-        if name not in known:
-            raise ModelFolderError(
-                f"{where}: unknown field {name!r}. Another version of the exporter wrote it; "
-                "update coder-lsp or export the model again."
-            )
-    for field in fields(kind):
-        if field.name not in value and field.default is MISSING:
-            raise ModelFolderError(f"{where}: the field {field.name!r} is missing. {_AGAIN}")
-    return kind(**{n: _structure(v, known[n], f"{where}: {n}") for n, v in value.items()})
-
-
-def _expect(condition: bool, where: str, expected: str, found: Any) -> None:  # noqa: FBT001
-    if not condition:
-        raise ModelFolderError(f"{where}: expected {expected}, found {found!r}. {_AGAIN}")
-
-
-_JSON_NAMES = types.MappingProxyType({int: "a whole number", str: "a text", bool: "true or false"})
+def _check_ids(manifest: Manifest, path: Path) -> None:
+    fim, vocab_size = manifest.fim, manifest.architecture.vocab_size
+    highest = max(*fim.prompt_ids, fim.eos)
+    if highest >= vocab_size or manifest.num_generable_ids > vocab_size:
+        raise ModelFolderError(
+            f"{path}: the ids in 'fim' and 'num_generable_ids' reach beyond the vocabulary of "
+            f"{vocab_size} tokens. {_AGAIN}"
+        )

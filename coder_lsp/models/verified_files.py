@@ -1,34 +1,35 @@
-"""Which files of a model were found right before: gigabytes are not hashed at each start.
+"""Records of model files whose sha256 was right, so that gigabytes are not hashed at each start.
 
-A file is taken for the one that was right as long as its size and the time of its last change are
-those of then. ``coder-lsp doctor`` and ``coder-lsp models`` hash everything all the same.
+A file is not hashed again while its size and modification time are unchanged.
 """
-
-from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from coder_lsp.errors import ModelFolderError
+from coder_lsp.errors import FormatError, ModelFolderError
+from coder_lsp.json_input import read_json, structure
+from coder_lsp.models.model_folder import ModelFolder
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-    from coder_lsp.models.model_folder import ModelFolder
+@dataclass(frozen=True, slots=True)
+class _Fingerprint:
+    """A file whose sha256 was right; ``modified`` is in nanoseconds."""
 
-Fingerprint = list[Any]
-"""Size, time of the last change in nanoseconds, and the sha256 that was found right."""
+    size: int
+    modified: int
+    sha256: str
 
 
 def verify_changed_files(folder: ModelFolder, records: Path) -> None:
-    """Check each file that is not as it was when it was found right. Raises ``ModelFolderError``.
+    """Check each file that has changed since it was right. Raises ``ModelFolderError``.
 
-    ``records`` is a folder for what is remembered; where it cannot be written, all is checked.
+    ``records`` is the folder of the records; if it cannot be written, every file is checked.
     """
-    # Models may lie where only an administrator writes, so what is remembered lies elsewhere.
+    # A model may be in a folder that only an administrator can write to.
     name = hashlib.sha256(os.fsencode(folder.path.resolve())).hexdigest()[:16]
     record = records / f"{name}.json"
     known = _read(record)
@@ -37,32 +38,36 @@ def verify_changed_files(folder: ModelFolder, records: Path) -> None:
         _write(record, found)
 
 
-def _verify(folder: ModelFolder, name: str, known: Fingerprint | None) -> Fingerprint:
+def _verify(folder: ModelFolder, name: str, known: _Fingerprint | None) -> _Fingerprint:
     entry = folder.manifest.files[name]
     try:
-        # Before the file is read: a change meanwhile shall be seen the next time.
+        # Before the file is read, so that a change during the check is noticed the next time.
         status = (folder.path / name).stat()
     except OSError:
         folder.verify_file(name)
-        raise ModelFolderError(f"{folder.path / name} comes and goes. Try again.") from None
-    fingerprint = [status.st_size, status.st_mtime_ns, entry.sha256]
+        raise ModelFolderError(
+            f"{folder.path / name} was removed during the check. Try again."
+        ) from None
+    fingerprint = _Fingerprint(status.st_size, status.st_mtime_ns, entry.sha256)
     if fingerprint != known or status.st_size != entry.size:
         folder.verify_file(name)
     return fingerprint
 
 
-def _read(record: Path) -> dict[str, Fingerprint]:
-    with contextlib.suppress(OSError, ValueError):
-        document = json.loads(record.read_text(encoding="utf-8"))
-        if isinstance(document, dict):
-            return document
+def _read(record: Path) -> dict[str, _Fingerprint]:
+    with contextlib.suppress(OSError, FormatError):
+        known: dict[str, _Fingerprint] = structure(
+            read_json(record), dict[str, _Fingerprint], str(record)
+        )
+        return known
     return {}
 
 
-def _write(record: Path, found: dict[str, Fingerprint]) -> None:
-    # What cannot be remembered is checked again, and two servers write the same.
+def _write(record: Path, found: dict[str, _Fingerprint]) -> None:
+    text = json.dumps({name: asdict(fingerprint) for name, fingerprint in found.items()})
+    # A file without a record is checked again, and two servers write the same.
     with contextlib.suppress(OSError):
         record.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = record.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps(found), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(record)

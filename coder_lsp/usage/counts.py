@@ -1,16 +1,16 @@
-"""How many completions were shown, and what became of them: counted on this machine, for its user.
+"""Acceptance counts: how many completions were shown on this machine, and what became of them.
 
-Numbers only, by language, editor and day: nothing of what was written, no names of files.
+They are numbers by language, editor and day. They contain no text and no names of files.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from coder_lsp.json_input import in_range
+
+Count = Annotated[int, in_range(0, 1 << 53)]
 
 _NUM_DAYS = 366
 _GROUPS = ("byLanguage", "byEditor", "byDay")
@@ -20,45 +20,33 @@ _GROUPS = ("byLanguage", "byEditor", "byDay")
 class Counts:
     """Each completion counts once, however often it is answered while the user types through it.
 
-    Of those shown, one that was taken whole counts as accepted, one that was taken in part as
-    partially accepted, and one that the text went another way from as rejected; the others were
-    typed by hand or replaced by another. Characters are code points.
+    A shown completion that was taken whole is accepted, one that was taken in part is partially
+    accepted, and one that the user typed something else for is rejected. The others were typed by
+    hand or replaced by another. Characters are code points.
     """
 
-    shown: int = 0
-    accepted: int = 0
-    partially_accepted: int = 0
-    rejected: int = 0
-    accepted_characters: int = 0
+    shown: Count = 0
+    accepted: Count = 0
+    partially_accepted: Count = field(default=0, metadata={"json": "partiallyAccepted"})
+    rejected: Count = 0
+    accepted_characters: Count = field(default=0, metadata={"json": "acceptedCharacters"})
 
-    def __add__(self, other: Counts) -> Counts:
+    def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(a + b for a, b in zip(self._values(), other._values(), strict=True)))
 
-    def __sub__(self, other: Counts) -> Counts:
+    def __sub__(self, other: "Counts") -> "Counts":
         return Counts(*(a - b for a, b in zip(self._values(), other._values(), strict=True)))
 
-    def at_least_zero(self) -> Counts:
+    def at_least_zero(self) -> "Counts":
         """Return the same, without what a correction to a lost count leaves negative."""
         return Counts(*(max(value, 0) for value in self._values()))
 
     def to_json(self) -> dict[str, int]:
         """Return an object with one number for each count."""
-        return dict(zip(_KEYS, self._values(), strict=True))
-
-    @classmethod
-    def from_json(cls, document: Any) -> Counts:
-        """Read what ``to_json`` made. Raises ``ValueError``, ``KeyError`` or ``TypeError``."""
-        values: list[Any] = [document[key] for key in _KEYS]
-        if not all(type(value) is int and value >= 0 for value in values):
-            raise ValueError("Expected counts.")
-        return cls(*values)
+        return {f.metadata.get("json", f.name): getattr(self, f.name) for f in fields(self)}
 
     def _values(self) -> tuple[int, ...]:
-        return tuple(getattr(self, name) for name in _NAMES)
-
-
-_NAMES = tuple(field.name for field in fields(Counts))
-_KEYS = ("shown", "accepted", "partiallyAccepted", "rejected", "acceptedCharacters")
+        return tuple(getattr(self, f.name) for f in fields(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +68,11 @@ class Usage:
     groups: Mapping[str, Mapping[str, Counts]]
 
     @classmethod
-    def none(cls, since: str) -> Usage:
+    def none(cls, since: str) -> "Usage":
         """Return a beginning; ``since`` is an ISO date."""
         return cls(since, Counts(), {group: {} for group in _GROUPS})
 
-    def plus(self, change: UsageChange) -> Usage:
+    def plus(self, change: UsageChange) -> "Usage":
         """Return the counts with a change added."""
         names = (change.language, change.editor, change.day)
         groups = {
@@ -102,18 +90,6 @@ class Usage:
             for group in _GROUPS
         }
         return {"since": self.since, **self.total.to_json(), **groups}
-
-    @classmethod
-    def from_json(cls, document: Any) -> Usage:
-        """Read what ``to_json`` made. Raises ``ValueError``, ``KeyError`` or ``TypeError``."""
-        total = Counts.from_json(document)
-        if not isinstance(document["since"], str):
-            raise TypeError("Expected a date.")
-        groups = {
-            group: {name: Counts.from_json(counts) for name, counts in document[group].items()}
-            for group in _GROUPS
-        }
-        return cls(document["since"], total, groups)
 
 
 def _added(group: Mapping[str, Counts], name: str, counts: Counts) -> dict[str, Counts]:

@@ -1,18 +1,43 @@
-"""The counts of ``usage`` on disk, in the user's own state folder.
+"""The acceptance counts on disk, in the user's state folder.
 
-Several servers add to one file, each change under a lock; whoever reads sees a whole file or none.
+Several servers add to one file under a lock. A reader sees a complete file or none.
 """
 
 import json
 import os
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Annotated
 
-from coder_lsp.usage.counts import Usage, UsageChange, today
+from coder_lsp.errors import FormatError
+from coder_lsp.json_input import in_range, read_json, structure
+from coder_lsp.usage.counts import Counts, Usage, UsageChange, today
 
 _FORMAT_VERSION = 1
 _LOCK_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Document(Counts):
+    """The content of the file; the counts of all languages, editors and days are its own fields."""
+
+    version: Annotated[int, in_range(_FORMAT_VERSION, _FORMAT_VERSION)]
+    since: str
+    by_language: dict[str, Counts] = field(metadata={"json": "byLanguage"})
+    by_editor: dict[str, Counts] = field(metadata={"json": "byEditor"})
+    by_day: dict[str, Counts] = field(metadata={"json": "byDay"})
+
+    @property
+    def usage(self) -> Usage:
+        total = Counts(*(getattr(self, f.name) for f in fields(Counts)))
+        groups = {
+            "byLanguage": self.by_language,
+            "byEditor": self.by_editor,
+            "byDay": self.by_day,
+        }
+        return Usage(self.since, total, groups)
 
 
 class UsageFile:
@@ -22,28 +47,29 @@ class UsageFile:
         self._path = path
 
     def read(self) -> tuple[Usage, str | None]:
-        """Return the counts, and what the user should know where they are damaged.
+        """Return the counts, and a message for the user if the file is damaged.
 
-        A file that is not there is a beginning, and so is a damaged one. Raises ``OSError`` when
-        the file cannot be read.
+        A missing or a damaged file counts as an empty one. Raises ``OSError`` when the file cannot
+        be read.
         """
         try:
-            return _parse(self._path.read_bytes()), None
+            document: _Document = structure(read_json(self._path), _Document, str(self._path))
         except FileNotFoundError:
             return Usage.none(today()), None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except FormatError as exc:
             return Usage.none(today()), (
-                f"The counts in {self._path} are damaged, so counting starts anew. The damaged "
-                f"file is kept as {self._damaged_path.name} when the next completion is counted."
+                f"The file of acceptance counts is damaged, so counting starts again. {exc} The "
+                f"damaged file is renamed to {self._damaged_path.name} at the next count."
             )
+        return document.usage, None
 
     def add(self, changes: Iterable[UsageChange]) -> str | None:
-        """Add changes; return what the user should know where the file was damaged.
+        """Add changes; return a message for the user if the file was damaged.
 
-        Raises ``OSError`` when the file cannot be read or written, or another server holds it for
-        too long.
+        Raises ``OSError`` when the file cannot be read or written, or when another server holds its
+        lock for too long.
         """
-        # Importing it takes 20 ms, and this runs in a thread for which nobody waits.
+        # Importing it takes 20 ms; this runs in a thread that nobody waits for.
         from filelock import FileLock  # noqa: PLC0415
 
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,10 +97,3 @@ class UsageFile:
             Path(temporary).replace(self._path)
         finally:
             Path(temporary).unlink(missing_ok=True)
-
-
-def _parse(content: bytes) -> Usage:
-    document = json.loads(content)
-    if document["version"] != _FORMAT_VERSION:
-        raise ValueError("Expected another version.")
-    return Usage.from_json(document)

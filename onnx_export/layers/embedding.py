@@ -19,13 +19,13 @@ def embedding(
     if quantization is None:
         return builder.op("Gather", [builder.stored(weight), token_ids], {"axis": 0})
     rows, hidden_size = weight.shape
-    fitted = quantization.fitted_to(hidden_size)
-    integers, scales = quantized_weight(builder, weight, fitted)
+    fitted = quantization.suited_to([weight])
+    stored = quantized_weight(builder, weight, fitted)
     blocks = hidden_size // fitted.block_size
-    scales_3d = builder.op("Reshape", [scales, builder.integers(rows, blocks, 1)])
+    scales_3d = builder.op("Reshape", [stored.scales, builder.integers(rows, blocks, 1)])
     looked_up = builder.op(
         "GatherBlockQuantized",
-        [integers, token_ids, scales_3d],
+        [stored.integers, token_ids, scales_3d],
         {
             "bits": fitted.bits,
             "block_size": fitted.block_size,

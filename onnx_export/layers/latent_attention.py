@@ -24,7 +24,7 @@ from onnx_export.graph_builder import MICROSOFT, GraphBuilder
 from onnx_export.layers.linear import linear
 from onnx_export.layers.positions import Positions, Rotation, rotate
 from onnx_export.layers.rms_norm import rms_norm
-from onnx_export.quantization import QuantizationPlan
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.rope import softmax_scale
 from onnx_export.weights import Weight
 
@@ -63,7 +63,7 @@ def project_output(
     width = config.num_attention_heads * config.v_head_dim
     joined = builder.op("Transpose", [heads], {"perm": [1, 0, 2]})
     joined = builder.op("Reshape", [joined, builder.integers(-1, width)])
-    return linear(builder, joined, "o_proj", width, config.hidden_size, plan.body)
+    return linear(builder, joined, "o_proj", width, config.hidden_size, plan.attention)
 
 
 def absorbed_query(
@@ -80,7 +80,9 @@ def absorbed_query(
         config.qk_nope_head_dim,
         config.qk_rope_head_dim,
     )
-    query = linear(builder, hidden, "q_proj", config.hidden_size, heads * (nope + rope), plan.body)
+    query = linear(
+        builder, hidden, "q_proj", config.hidden_size, heads * (nope + rope), plan.attention
+    )
     query = builder.op("Reshape", [query, builder.integers(-1, heads, nope + rope)])
     q_nope, q_pe = builder.op_with_outputs(
         "Split", [query, builder.integers(nope, rope)], 2, {"axis": -1}

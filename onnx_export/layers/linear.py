@@ -1,9 +1,14 @@
 """Linear layers without bias, float32 or quantized."""
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from onnx_export.graph_builder import MICROSOFT, GraphBuilder
-from onnx_export.quantization import Quantization
+from onnx_export.quantization import Quantization, QuantizedRows
 from onnx_export.segments import StoredTensor
 from onnx_export.weights import Weight
 
@@ -33,11 +38,12 @@ def linear_with(
     out_features, in_features = weight.shape
     if quantization is None:
         return builder.op("Gemm", [x, builder.stored(weight)], {"transB": 1})
-    fitted = quantization.fitted_to(in_features)
-    integers, scales = quantized_weight(builder, weight, fitted)
+    fitted = quantization.suited_to([weight])
+    stored = quantized_weight(builder, weight, fitted)
+    zero_points = [] if stored.zero_points is None else [stored.zero_points]
     return builder.op(
         "MatMulNBits",
-        [x, integers, scales],
+        [x, stored.integers, stored.scales, *zero_points],
         {
             "K": in_features,
             "N": out_features,
@@ -59,17 +65,58 @@ def activation_rounding(builder: GraphBuilder) -> dict[str, int]:
     return {"accuracy_level": _INT8_ACTIVATIONS} if is_single else {}
 
 
+@dataclass(frozen=True, slots=True)
+class QuantizedWeight:
+    """Initializers of one weight; scales are in the activations' type, whatever the file holds."""
+
+    integers: ir.Value
+    scales: ir.Value
+    zero_points: ir.Value | None
+
+
 def quantized_weight(
     builder: GraphBuilder, weight: Weight, quantization: Quantization
-) -> tuple[ir.Value, ir.Value]:
-    """Return integers ``[out, blocks, block_bytes]`` and scales ``[out, blocks]``."""
+) -> QuantizedWeight:
+    """Return integers ``[out, blocks, block_bytes]``, scales ``[out, blocks]`` and zero points.
+
+    Zero points are ``[out, bytes]``.
+    """
     out_features, in_features = weight.shape
-    blocks = (out_features, in_features // quantization.block_size)
-    tensors = (
-        StoredTensor(
-            f"{weight.name}.quantized", ir.DataType.UINT8, (*blocks, quantization.block_bytes)
-        ),
-        StoredTensor(f"{weight.name}.scales", builder.activations, blocks),
+    blocks = in_features // quantization.block_size
+    return store_quantized(
+        builder,
+        weight.name,
+        (out_features, blocks, quantization.block_bytes),
+        (out_features, blocks),
+        quantization,
+        lambda: quantization.slabs_of(weight),
     )
-    integers, scales = builder.stored_together(tensors, lambda: quantization.stream(weight.slabs()))
-    return integers, scales
+
+
+def store_quantized(
+    builder: GraphBuilder,
+    name: str,
+    integers_shape: tuple[int, ...],
+    scales_shape: tuple[int, ...],
+    quantization: Quantization,
+    read: Callable[[], Iterable[NDArray[np.float32] | QuantizedRows]],
+) -> QuantizedWeight:
+    """Store the rows that ``read`` yields; ``name`` is absolute."""
+    *leading, blocks = scales_shape
+    tensors = [
+        StoredTensor(f"{name}.quantized", ir.DataType.UINT8, integers_shape),
+        StoredTensor(f"{name}.scales", _SCALE_TYPES[quantization.scale_type], scales_shape),
+    ]
+    if quantization.has_zero_points:
+        shape = (*leading, quantization.zero_point_bytes(blocks))
+        tensors.append(StoredTensor(f"{name}.zero_points", ir.DataType.UINT8, shape))
+    integers, scales, *zero_points = builder.stored_together(
+        tensors, lambda: quantization.stream(name, read())
+    )
+    if scales.dtype is not builder.activations:
+        # ONNX Runtime computes this once, when it loads the model.
+        scales = builder.cast(scales, builder.activations)
+    return QuantizedWeight(integers, scales, zero_points[0] if zero_points else None)
+
+
+_SCALE_TYPES = {"float32": ir.DataType.FLOAT, "float16": ir.DataType.FLOAT16}

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.graph_builder import MICROSOFT, GraphBuilder
 from onnx_export.layers.experts import ExpertWeights
-from onnx_export.layers.linear import activation_rounding
+from onnx_export.layers.linear import QuantizedWeight, activation_rounding, store_quantized
 from onnx_export.layers.mlp import gated_mlp
-from onnx_export.quantization import Quantization, QuantizationPlan
-from onnx_export.segments import StoredTensor
+from onnx_export.quantization import Quantization, QuantizedRows
+from onnx_export.quantization_plan import QuantizationPlan
 
 
 def mixture_of_experts(
@@ -39,7 +39,7 @@ def mixture_of_experts(
             "shared_experts",
             config.hidden_size,
             config.shared_intermediate_size,
-            plan.body,
+            plan.feed_forward,
         )
         return builder.op("Add", [routed, shared])
 
@@ -86,21 +86,22 @@ def _routed_quantized(
     logits: ir.Value,
     quantization: Quantization,
 ) -> ir.Value:
-    fitted = quantization.fitted_to(config.hidden_size, config.moe_intermediate_size)
-    gate_up, gate_up_scales = _quantized(
-        builder, "gate_up_proj", experts.gate_up_shape, experts.gate_up_of, fitted
+    fitted = quantization.suited_to(experts.all_parts)
+    gate_up = _quantized(
+        builder, "gate_up_proj", experts.gate_up_shape, experts.gate_up_rows, fitted
     )
-    down, down_scales = _quantized(
-        builder, "down_proj", experts.down_shape, experts.down_of, fitted
-    )
+    down = _quantized(builder, "down_proj", experts.down_shape, experts.down_rows, fitted)
     probabilities = builder.from_float32(builder.op("Softmax", [logits], {"axis": -1}))
     router_weights = _scaled(builder, config, probabilities)
-    unused = [None] * 7
     return builder.op(
         "QMoE",
         [
-            *(x, router_weights, gate_up, gate_up_scales, None, down, down_scales),
-            *(*unused, router_weights),
+            *(x, router_weights),
+            *(gate_up.integers, gate_up.scales, None),
+            *(down.integers, down.scales, None),
+            *(None, None, None),
+            *(gate_up.zero_points, down.zero_points, None),
+            router_weights,
         ],
         {
             **_routing_attributes(config),
@@ -136,23 +137,17 @@ def _quantized(
     builder: GraphBuilder,
     name: str,
     shape: tuple[int, int, int],
-    read: Callable[[int], NDArray[np.float32]],
+    read: Callable[[int, Quantization], NDArray[np.float32] | QuantizedRows],
     quantization: Quantization,
-) -> tuple[ir.Value, ir.Value]:
+) -> QuantizedWeight:
     """Return integers ``[experts, rows, K * bits / 8]`` and scales ``[experts, rows, blocks]``."""
     num_experts, rows, columns = shape
     blocks = columns // quantization.block_size
-    tensors = (
-        StoredTensor(
-            builder.path(f"{name}.quantized"),
-            ir.DataType.UINT8,
-            (num_experts, rows, blocks * quantization.block_bytes),
-        ),
-        StoredTensor(
-            builder.path(f"{name}.scales"), builder.activations, (num_experts, rows, blocks)
-        ),
+    return store_quantized(
+        builder,
+        builder.path(name),
+        (num_experts, rows, blocks * quantization.block_bytes),
+        (num_experts, rows, blocks),
+        quantization,
+        lambda: (read(i, quantization) for i in range(num_experts)),
     )
-    integers, scales = builder.stored_together(
-        tensors, lambda: quantization.stream(read(i) for i in range(num_experts))
-    )
-    return integers, scales

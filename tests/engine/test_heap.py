@@ -30,5 +30,7 @@ def released_megabytes(is_called):
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="It is glibc's habit.")
 def test_large_blocks_go_back_at_once():
+    if released_megabytes(is_called=False) > 48:
+        pytest.skip("Here the allocator returns freed blocks by itself, as with Python 3.14.")
+
     assert released_megabytes(is_called=True) > 48
-    assert released_megabytes(is_called=False) < 48  # else there is nothing to be done about it

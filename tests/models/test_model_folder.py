@@ -86,13 +86,40 @@ def test_another_format_version(folder, version):
         (lambda m: m.update(precision="fp7"), "precision"),
         (lambda m: m.update(is_instruct="yes"), "expected true or false, found 'yes'"),
         (lambda m: m.update(graph="other.onnx"), "'other.onnx'"),
-        (lambda m: m["files"].update({"../secret": m["files"]["model.onnx"]}), "'../secret'"),
+        (lambda m: m["cache"].update(num_layers=10**9), "num_layers"),
+        (lambda m: m["cache"].update(width=0), "width"),
+        (lambda m: m["architecture"].update(vocab_size=-1), "vocab_size"),
+        (lambda m: m["architecture"].update(num_attention_heads=2**40), "num_attention_heads"),
+        (lambda m: m["source"].update(num_parameters=-1), "num_parameters"),
+        (lambda m: m.update(context_length=2**21), "context_length"),
+        (lambda m: m.update(block_size=0), "block_size"),
+        (lambda m: m.update(expert_block_size=-32), "expert_block_size"),
+        (lambda m: m["fim"].update(fim_hole=-1), "fim_hole"),
+        (lambda m: m["fim"].update(fim_hole=8192), "vocabulary of 8192"),
+        (lambda m: m.update(num_generable_ids=8193), "vocabulary of 8192"),
+        (lambda m: m.update(name="mini\x1b[2K"), "printable"),
+        (lambda m: m["source"].update(license="MIT\n"), "printable"),
+        (lambda m: m["files"]["model.onnx"].update(sha256="0"), "sha256"),
+        (lambda m: m["files"]["model.onnx"].update(size=-1), "size"),
     ],
 )
 def test_a_field_that_is_not_understood_is_named(folder, change, word):
     change_manifest(folder, change)
 
     check_refused(folder, word, MANIFEST_NAME)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", ".", "..", "../secret", "/secret", "a/b", "..\\secret", "C:secret", "a:stream"),
+        *("\\\\host\\share", "NUL", "con.txt", "a\0", "a\n", "a?", "a ", "a.", "~/a"),
+    ],
+)
+def test_a_name_that_is_not_that_of_a_file_in_the_folder(folder, name):
+    change_manifest(folder, lambda m: m["files"].update({name: m["files"]["model.onnx"]}))
+
+    check_refused(folder, repr(name), MANIFEST_NAME)
 
 
 def test_a_manifest_says_whether_the_model_was_trained_to_chat(folder):

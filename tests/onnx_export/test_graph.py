@@ -3,19 +3,24 @@
 import onnx_ir as ir
 import pytest
 
+from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.deepseek_v2_config import parse_deepseek_v2_config
+from onnx_export.errors import ConfigError
 from onnx_export.models.deepseek_v2 import build_deepseek_v2
-from onnx_export.quantization import QuantizationPlan
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.random_weights import RandomWeights
+from tests.onnx_export.conftest import export_quietly
 from tests.support.tiny_checkpoint import TINY_CONFIG
 
 CACHE = ["total_length", 96]
 
 
-def build(precision, **changes):
+def build(precision, target="cpu", **changes):
     config = parse_deepseek_v2_config({**TINY_CONFIG, **changes})
-    plan = QuantizationPlan.of(ExportConfig(precision, block_size=16))
+    plan = QuantizationPlan.of(
+        ExportConfig(precision, block_size=16, asked_expert_block_size=32, target=target)
+    )
     return build_deepseek_v2(config, plan, RandomWeights(0), "test").graph
 
 
@@ -97,5 +102,40 @@ def test_four_bits_spare_what_every_token_passes_through():
 
     assert bits["/model/layers.1/self_attn/kv_a_proj_with_mqa/MatMulNBits"] == 8
     assert bits["/lm_head/MatMulNBits"] == 8
-    assert bits["/model/layers.1/self_attn/o_proj/MatMulNBits"] == 4
+    assert bits["/model/layers.1/self_attn/o_proj/MatMulNBits"] == 8
+    assert bits["/model/layers.1/mlp/shared_experts/up_proj/MatMulNBits"] == 4
     assert {bits[name] for name in bits if name.startswith("/model/layers.0/")} == {8}
+
+
+def test_four_bits_have_zero_points_on_the_processor_and_none_for_cuda():
+    for target, has_zero_points in (("cpu", True), ("cuda", False)):
+        nodes = list(build("int4", target=target))
+
+        fours = [n for n in nodes if "bits" in n.attributes and n.attributes["bits"].value == 4]
+        experts = [node for node in nodes if node.op_type == "QMoE"]
+        assert fours
+        assert experts
+        assert {len(node.inputs) == 4 for node in fours} == {has_zero_points}
+        for node in experts:
+            assert [value is not None for value in node.inputs[11:13]] == [has_zero_points] * 2
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_blocks_of_experts_that_cuda_lacks_are_refused_after_fitting(precision):
+    narrow = {"moe_intermediate_size": 48, "hidden_size": 64}
+    build(precision, **narrow)
+
+    with pytest.raises(ConfigError, match="a multiple of 32 is needed"):
+        build(precision, target="cuda", **narrow)
+
+
+def test_a_manifest_names_the_recipe(tiny_hf, tmp_path):
+    for config, recipe in (
+        (ExportConfig("int4"), "int4"),
+        (ExportConfig("int4", target="cuda"), "int4-symmetric"),
+        (ExportConfig("int8"), "int8"),
+        (ExportConfig("fp32"), "fp32"),
+    ):
+        out_dir = export_quietly(tiny_hf, tmp_path / f"{recipe}-{config.target}", config)
+
+        assert ModelFolder.read(out_dir).manifest.recipe == recipe

@@ -1,10 +1,13 @@
 """The counts on disk: added to by several, private, begun anew where they are damaged."""
 
+import errno
 import json
 import os
 import stat
 import sys
 import threading
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -45,7 +48,6 @@ def test_what_is_added_can_be_read_by_language_editor_and_day(path):
     assert shown["byLanguage"]["go"]["shown"] == 1
     assert shown["byEditor"]["Neovim"]["acceptedCharacters"] == 9
     assert shown["byDay"]["2026-11-24"]["shown"] == 3
-    assert Usage.from_json(shown) == usage
 
 
 def test_a_year_of_days_is_kept():
@@ -100,6 +102,10 @@ def test_servers_that_add_at_once_lose_nothing(path):
         b"null",
         b'{"version": 2}',
         b'{"version": 1}',
+        b"5",
+        b"[" * 100_000,
+        json.dumps({"version": True, **Usage.none("x").to_json()}).encode(),
+        json.dumps({"version": 1, **Usage.none("x").to_json(), "since": 1}).encode(),
         json.dumps({"version": 1, **Usage.none("x").to_json(), "shown": -1}).encode(),
         json.dumps({"version": 1, **Usage.none("x").to_json(), "byDay": [1]}).encode(),
         json.dumps({"version": 1, **Usage.none("x").to_json(), "byDay": {"x": 1}}).encode(),
@@ -129,3 +135,24 @@ def test_a_tally_takes_back_what_could_not_be_written():
 
     (kept,) = tally.take()
     assert (kept.editor, kept.day, kept.counts) == ("Neovim", today(), Counts(1, 1))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has another lock")
+@pytest.mark.filterwarnings("ignore:flock not supported")
+def test_counts_are_kept_where_the_file_system_has_no_flock(path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    UsageFile(path).add([change(Counts(shown=1))])
+
+    assert UsageFile(path).read()[0].total.shown == 1
+
+
+def test_the_oldest_filelock_allowed_falls_back_where_there_is_no_flock():
+    """Before 3.24 it raised NotImplementedError, which nobody expects of a lock."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    (required,) = (d for d in project["project"]["dependencies"] if d.startswith("filelock"))
+    version = tuple(map(int, required.removeprefix("filelock>=").split(".")))
+
+    assert version >= (3, 24)
