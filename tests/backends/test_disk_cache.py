@@ -12,7 +12,8 @@ from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.backends.stored_documents import may_be_stored
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.engine.engine import Engine
+from coder_lsp.engine.options import EngineOptions
 from coder_lsp.engine.store.sequence_folder import SequenceFolder
 from coder_lsp.engine.store.sequence_store import DiskCacheOptions
 from coder_lsp.generation import GenerationOptions
@@ -20,6 +21,7 @@ from coder_lsp.paths import is_temporary, sequences_path
 from coder_lsp.settings import Settings
 from coder_lsp.tokenizer import Tokenizer
 from tests.support.snapshots import snapshot_of
+from tests.support.tokens import text_of
 
 BODY = "".join(f"def f{i}(value):\n    return value + {i}\n\n\n" for i in range(12))
 FILE = f'import json\n\n\n{BODY}def read(path):\n    with ‸\n\n\n{BODY}read("a.json")\n'
@@ -101,7 +103,7 @@ def text_on_disk(disk, folder):
     for path in sequences(disk):
         content = path.read_bytes()
         (num_tokens,) = struct.unpack_from("<I", content, 72)
-        texts.append(tokenizer.decode(struct.unpack_from(f"<{num_tokens}i", content, 76)))
+        texts.append(text_of(tokenizer, struct.unpack_from(f"<{num_tokens}i", content, 76)))
     return "\n".join(texts)
 
 
