@@ -351,7 +351,7 @@ def test_only_files_that_are_no_secrets_may_be_stored(uri, expected):
     assert may_be_stored(uri) is expected
 
 
-@pytest.mark.parametrize("name", ["prod.env", "missing.py"])
+@pytest.mark.parametrize("name", ["prod.env", ".dev.vars", "missing.py"])
 def test_nothing_of_a_secret_or_of_what_is_no_file_yet_is_written(start, disk, path, name):
     uri = path.with_name(name).as_uri()
     if name != "missing.py":

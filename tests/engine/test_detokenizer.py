@@ -17,8 +17,7 @@ def check_pieces(tokenizer, text):
     detokenizer = Detokenizer(tokenizer)
     pieces = [detokenizer.add(i) for i in tokenizer.encode(text)]
 
-    assert "".join(pieces) == text.partition("�")[0]
-    assert detokenizer.is_broken == ("�" in text)
+    assert "".join(pieces) == text.replace("�", "")
 
 
 @pytest.mark.parametrize(
@@ -33,13 +32,13 @@ def test_any_text_survives(tokenizer, text):
     check_pieces(tokenizer, text)
 
 
-def test_the_text_ends_before_bytes_that_are_no_character(tokenizer):
+def test_bytes_that_are_no_character_are_left_out(tokenizer):
     lone = next(i for i in range(8192) if tokenizer.token_bytes(i) == b"\x80")
+    first = next(i for i in range(8192) if tokenizer.token_bytes(i) == b"\xe6")
     (letter,) = tokenizer.encode("a")
     detokenizer = Detokenizer(tokenizer)
 
-    assert [detokenizer.add(i) for i in (letter, lone, letter)] == ["a", "", ""]
-    assert detokenizer.is_broken
+    assert [detokenizer.add(i) for i in (letter, lone, first, letter)] == ["a", "", "", "a"]
 
 
 @pytest.mark.parametrize("text", ["日本語", "Привет", "مرحبا", "👩‍👩‍👧"])
@@ -49,4 +48,3 @@ def test_a_text_that_is_cut_between_any_two_tokens_has_whole_characters(tokenize
         detokenizer = Detokenizer(tokenizer)
 
         assert text.startswith("".join(map(detokenizer.add, token_ids[:length])))
-        assert not detokenizer.is_broken

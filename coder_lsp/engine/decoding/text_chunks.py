@@ -39,11 +39,9 @@ def text_chunks(
             branches = others.of(token)
             result = stop.add(detokenizer.add(token.token_id))
             others.add(token.token_id, result.text)
-            is_ended = result.is_stopped or detokenizer.is_broken
-            text = result.text + (stop.flush() if is_ended else "")
-            reached: FinishReason | None = "stop" if is_ended else None
-            yield GenerationChunk(text, (token.logprob,), reached, usage, branches)
-            if is_ended:
+            reached: FinishReason | None = "stop" if result.is_stopped else None
+            yield GenerationChunk(result.text, (token.logprob,), reached, usage, branches)
+            if result.is_stopped:
                 return
     except Cancelled:
         reason = "cancelled"
