@@ -5,7 +5,8 @@ from typing import Literal
 
 from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.engine.engine import Engine
+from coder_lsp.engine.options import EngineOptions
 from coder_lsp.generation import GenerationChunk
 from coder_lsp.models.model_folder import FimTemplate, ModelFolder
 from coder_lsp.prompt.anchor import place_anchor
@@ -55,9 +56,15 @@ def unanchored_prompt(
 class UnanchoredBackend:
     """As the product, but PREFIX ends at the cursor."""
 
-    def __init__(self, folder: ModelFolder, context_tokens: int, order: UnanchoredOrder) -> None:
+    def __init__(
+        self,
+        folder: ModelFolder,
+        context_tokens: int,
+        order: UnanchoredOrder,
+        num_threads: int = 0,
+    ) -> None:
         # Without drafts: which are verified depends on timing.
-        self._engine = Engine(folder, EngineOptions(lookup="off"))
+        self._engine = Engine(folder, EngineOptions(num_threads, lookup="off"))
         self._encoder = LineEncoder(self._engine.tokenizer)
         self._context_tokens = min(context_tokens, folder.manifest.context_length)
         self._order: UnanchoredOrder = order

@@ -11,7 +11,8 @@ from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.documents.document import DocumentSnapshot
-from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.engine.engine import Engine
+from coder_lsp.engine.options import EngineOptions
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.model_folder import ModelFolder
 
@@ -26,9 +27,9 @@ class RecordingEngine(Engine):
 
     last = ((), b"")
 
-    def generate(self, sequence_id, prompt_ids, options, cancellation, forced=b"", *, begun=()):
+    def generate(self, sequence_id, prompt_ids, options, cancellation, forced=b"", **others):
         self.last = tuple(prompt_ids), forced
-        return super().generate(sequence_id, prompt_ids, options, cancellation, forced, begun=begun)
+        return super().generate(sequence_id, prompt_ids, options, cancellation, forced, **others)
 
 
 class Typist:
