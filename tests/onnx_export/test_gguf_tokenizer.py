@@ -154,11 +154,13 @@ def test_added_tokens_that_a_converter_calls_normal_are_no_text(tmp_path):
     path.write_bytes(tokenizer_of(Metadata(tmp_path / "x.gguf", fields, "qwen2")).content)
 
     tokenizer = Tokenizer(path)
-    assert tokenizer.encode("<\uff5cim_end\uff5c>") == Tokenizer(path).encode(
-        "<\uff5cim_end\uff5c>"
-    )
     assert tokenizer.token_id("<\uff5cim_end\uff5c>") == 258
-    assert tokenizer.decode(tokenizer.encode("<|fim_middle|> ü")) == "<|fim_middle|> ü"
+    assert 258 not in tokenizer.encode("<\uff5cim_end\uff5c>")
+    assert text_of(tokenizer, tokenizer.encode("<|fim_middle|> ü")) == "<|fim_middle|> ü"
+
+
+def text_of(tokenizer, token_ids):
+    return b"".join(map(tokenizer.token_bytes, token_ids)).decode()
 
 
 def test_mini_in_float32_becomes_the_checkpoints_folder_bit_for_bit(mini_hf, mini_fp32, tmp_path):
