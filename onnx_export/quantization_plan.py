@@ -12,15 +12,16 @@ class QuantizationPlan:
     """What is quantized how; None means that weights stay floats.
 
     ``experts`` are the routed ones. ``feed_forward`` are a dense layer's and the shared experts.
-    ``sensitive`` is for what has eight bits in every recipe; the first ``num_sensitive_layers``
-    layers are, but for the routed experts.
+    ``sensitive`` is for what has eight bits in every recipe, and for all of the ``first`` and
+    ``last`` layers except their routed experts.
     """
 
     attention: Quantization | None
     feed_forward: Quantization | None
     experts: Quantization | None
     sensitive: Quantization | None
-    num_sensitive_layers: int
+    first: int
+    last: int
     float_types: FloatTypes
 
     @classmethod
@@ -29,7 +30,7 @@ class QuantizationPlan:
         float_types = FloatTypes.of(export)
         recipe = export.recipe
         if recipe is None:
-            return cls(None, None, None, None, 0, float_types)
+            return cls(None, None, None, None, 0, 0, float_types)
 
         def blocks(bits: int, block_size: int) -> Quantization:
             is_coarse = bits == 4  # noqa: PLR2004
@@ -55,12 +56,13 @@ class QuantizationPlan:
                 min_block_size=MIN_EXPERT_BLOCK_SIZES[export.target],
             ),
             sensitive=blocks(8, wide),
-            num_sensitive_layers=recipe.num_sensitive_layers,
+            first=recipe.first,
+            last=recipe.last,
             float_types=float_types,
         )
 
-    def of_layer(self, layer: int) -> "QuantizationPlan":
-        """Return the plan of one layer."""
-        if layer >= self.num_sensitive_layers:
+    def of_layer(self, layer: int, num_layers: int) -> "QuantizationPlan":
+        """Return the plan of one layer of ``num_layers``."""
+        if self.first <= layer < num_layers - self.last:
             return self
         return replace(self, attention=self.sensitive, feed_forward=self.sensitive)
