@@ -12,16 +12,15 @@ class QuantizationPlan:
     """What is quantized how; None means that weights stay floats.
 
     ``experts`` are the routed ones. ``feed_forward`` are a dense layer's and the shared experts.
-    ``sensitive`` is for what has eight bits in every recipe, and for all of the ``first`` and
-    ``last`` layers except their routed experts.
+    ``sensitive`` is for what has eight bits in every recipe, and for all of the last
+    ``num_fine_layers`` layers except their routed experts.
     """
 
     attention: Quantization | None
     feed_forward: Quantization | None
     experts: Quantization | None
     sensitive: Quantization | None
-    first: int
-    last: int
+    num_fine_layers: int
     float_types: FloatTypes
 
     @classmethod
@@ -30,7 +29,7 @@ class QuantizationPlan:
         float_types = FloatTypes.of(export)
         recipe = export.recipe
         if recipe is None:
-            return cls(None, None, None, None, 0, 0, float_types)
+            return cls(None, None, None, None, 0, float_types)
 
         def blocks(bits: int, block_size: int) -> Quantization:
             is_coarse = bits == 4  # noqa: PLR2004
@@ -56,13 +55,14 @@ class QuantizationPlan:
                 min_block_size=MIN_EXPERT_BLOCK_SIZES[export.target],
             ),
             sensitive=blocks(8, wide),
-            first=recipe.first,
-            last=recipe.last,
+            num_fine_layers=recipe.num_fine_layers,
             float_types=float_types,
         )
 
     def of_layer(self, layer: int, num_layers: int) -> "QuantizationPlan":
         """Return the plan of one layer of ``num_layers``."""
-        if self.first <= layer < num_layers - self.last:
-            return self
+        return self if layer < num_layers - self.num_fine_layers else self.all_fine()
+
+    def all_fine(self) -> "QuantizationPlan":
+        """Return the plan of a layer that has eight bits, except its routed experts."""
         return replace(self, attention=self.sensitive, feed_forward=self.sensitive)
