@@ -17,7 +17,8 @@ from coder_lsp.engine.device.sizes import (
     context_for_pace,
     time_budget_ms_for,
 )
-from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.engine.engine import Engine
+from coder_lsp.engine.options import EngineOptions
 from coder_lsp.models.model_folder import GroupedLayout, ModelFolder
 from coder_lsp.settings import Settings
 from coder_lsp.tokenizer import Tokenizer
