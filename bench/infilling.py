@@ -26,6 +26,7 @@ from bench.unanchored import UnanchoredBackend
 from coder_lsp.backends.base import Backend
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
+from coder_lsp.cli.options import parse_model
 from coder_lsp.completion.completer import CompletionRequest, complete
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.installed_models import model_path
@@ -120,7 +121,7 @@ def fill_and_score(tasks: list[Task], filler: Filler, num_workers: int) -> list[
     type=click.Choice(["anchored", "psm", "spm"]),
     help="The order of the prompt's parts; anchored is the product's.",
 )
-@click.option("--model", default="", help="Model folder; the embedded one if left out.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model)
 @click.option("--max-new-tokens", default=128, show_default=True)
 @click.option("--workers", "num_workers", default=1, show_default=True, help="Tests run at once.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), required=True)

@@ -24,7 +24,7 @@ _QUIET_POLLS = 10
 
 
 @click.command("opening")
-@click.option("--model", default="", metavar="DIR", help="Default: the embedded model.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model, metavar="DIR")
 @click.option("--lines", default=2000, show_default=True)
 @click.option("--time-budget-ms", default=600, show_default=True)
 @click.option("--json", "out", type=click.Path(path_type=Path), required=True)
