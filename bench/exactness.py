@@ -207,5 +207,5 @@ def _prompts(
         window = token_ids[:length]
         hole = int(generator.integers(1, len(window)))
         prefix, suffix = window[:hole], window[hole + NUM_NEW_TOKENS :]
-        prompt = [fim.bos, fim.fim_begin, *prefix, fim.fim_hole, *suffix, fim.fim_end]
+        prompt = [*fim.bos_ids, fim.fim_begin, *prefix, fim.fim_hole, *suffix, fim.fim_end]
         yield prompt, generator

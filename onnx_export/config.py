@@ -9,7 +9,7 @@ CONFIG_NAME = "config.json"
 MIN_BLOCK_SIZE = 16
 MAX_BLOCK_SIZE = 256
 
-Precision = Literal["fp32", "fp16", "int8", "int4"]
+Precision = Literal["fp32", "fp16", "int8", "int4", "keep"]
 Target = Literal["cpu", "cuda"]
 
 
@@ -17,7 +17,8 @@ Target = Literal["cpu", "cuda"]
 class ModelConfig:
     """The fields of ``config.json`` that every architecture has; names as in that file.
 
-    Each model type has a subclass; ``model_types.py`` reads the right one.
+    Each model type has a subclass; ``model_types.py`` reads the right one. A token that the file
+    does not name is None. If it names several ends of text, ``eos_token_id`` is the first.
     """
 
     model_type: str
@@ -30,8 +31,8 @@ class ModelConfig:
     max_position_embeddings: int
     tie_word_embeddings: bool
     rope_theta: float
-    bos_token_id: int
-    eos_token_id: int
+    bos_token_id: int | None
+    eos_token_id: int | None
 
     def with_layers(self, num_hidden_layers: int) -> Self:
         """Return the same model cut to its first layers."""
@@ -88,8 +89,11 @@ class ExportConfig:
 
     @property
     def bits(self) -> int | None:
-        """Bits of a quantized weight, None where weights stay floats."""
-        return {"int8": 8, "int4": 4}.get(self.precision)
+        """Bits of a quantized weight, None where weights stay floats.
+
+        With ``keep`` they are those of weights that the source does not store in blocks.
+        """
+        return {"int8": 8, "int4": 4, "keep": 8}.get(self.precision)
 
     @property
     def expert_block_size(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import onnx_ir as ir
 
-from onnx_export.config import ExportConfig
+from onnx_export.config import ExportConfig, Precision
 from onnx_export.errors import OutputError
 from onnx_export.float_types import FloatTypes
 from onnx_export.graph_builder import WEIGHTS_NAME, ExportGraph
@@ -37,6 +37,7 @@ class Description:
     source_model: str
     license: str
     num_generable_ids: int
+    is_instruct: bool
 
 
 def write_model_folder(
@@ -60,9 +61,9 @@ def write_model_folder(
         files = {
             WEIGHTS_NAME: _write_weights(folder, graph, on_progress),
             GRAPH_NAME: _write_file(folder / GRAPH_NAME, graph_bytes),
-            TOKENIZER_NAME: _write_file(folder / TOKENIZER_NAME, tokenizer.path.read_bytes()),
+            TOKENIZER_NAME: _write_file(folder / TOKENIZER_NAME, tokenizer.content),
         }
-        manifest = _manifest(model, export, tokenizer, description, files)
+        manifest = _manifest(graph, model, export, tokenizer, description, files)
         text = json.dumps(manifest, ensure_ascii=False, indent=2)
         (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8", newline="\n")
 
@@ -76,6 +77,7 @@ def require_free(out_dir: Path) -> None:
 
 
 def _manifest(
+    graph: ExportGraph,
     model: KnownConfig,
     export: ExportConfig,
     tokenizer: TokenizerFile,
@@ -99,7 +101,7 @@ def _manifest(
             "num_hidden_layers": model.num_hidden_layers,
             "num_attention_heads": model.num_attention_heads,
         },
-        "precision": export.precision,
+        "precision": _precision(graph, export),
         "recipe": export.precision if recipe is None else recipe.name,
         "block_size": export.block_size,
         "expert_block_size": export.expert_block_size,
@@ -109,17 +111,31 @@ def _manifest(
         "cache": _cache(model, export),
         "fim": {
             "order": "psm",
-            "bos": model.bos_token_id,
+            "bos": tokenizer.bos(model),
             "eos": tokenizer.eos(model),
             "fim_begin": tokenizer.fim_begin,
             "fim_hole": tokenizer.fim_hole,
             "fim_end": tokenizer.fim_end,
+            "names": {
+                "fim_begin": tokenizer.tokens.fim_begin,
+                "fim_hole": tokenizer.tokens.fim_hole,
+                "fim_end": tokenizer.tokens.fim_end,
+            },
             "snippets": "before_fim_begin",
         },
         "num_generable_ids": description.num_generable_ids,
+        "is_instruct": description.is_instruct,
         "context_length": export.resolve_context_length(model),
         "files": {name: asdict(files[name]) for name in sorted(files)},
     }
+
+
+def _precision(graph: ExportGraph, export: ExportConfig) -> Precision:
+    """Return the precision; of kept blocks, that of the smallest ones."""
+    if export.precision != "keep":
+        return export.precision
+    bits = [n.attributes["bits"].as_int() for n in graph.graph if n.op_type == "MatMulNBits"]
+    return "int4" if 4 in bits else "int8"  # noqa: PLR2004
 
 
 def _cache(model: KnownConfig, export: ExportConfig) -> dict[str, int | str]:

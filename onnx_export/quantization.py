@@ -5,7 +5,7 @@ its own, or ``2 ** (bits - 1)`` for all blocks. Four-bit values are packed two t
 one in the low nibble.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,6 +17,7 @@ from onnx_export.config import MIN_BLOCK_SIZE
 from onnx_export.errors import CheckpointError, ConfigError
 from onnx_export.processors import num_processors
 from onnx_export.segments import Array
+from onnx_export.weights import Weight, common_form
 
 ScaleType = Literal["float32", "float16"]
 Columns = NDArray[np.float32]
@@ -49,7 +50,8 @@ class Quantization:
 
     With ``searches`` each block's scale is chosen among several by the squared error. With
     ``has_zero_points`` each block has a zero point of its own, so that its integers cover the range
-    from its least value to its greatest one.
+    from its least value to its greatest one. With ``keeps`` weights that their source stores in
+    blocks of this form keep the bits and the size of these blocks.
     """
 
     bits: int
@@ -57,6 +59,7 @@ class Quantization:
     scale_type: ScaleType = "float32"
     searches: bool = False
     has_zero_points: bool = False
+    keeps: bool = False
 
     @property
     def zero_point(self) -> int:
@@ -90,14 +93,37 @@ class Quantization:
             f"multiple of {MIN_BLOCK_SIZE} is needed. Export this model with --precision fp32."
         )
 
-    def stream(self, name: str, parts: Iterable[NDArray[np.float32]]) -> Iterator[Array]:
+    def suited_to(self, weights: Sequence[Weight]) -> "Quantization":
+        """Return what fits weights that one node multiplies with. Raises ``ConfigError``."""
+        form = common_form(weights) if self.keeps else None
+        if form is None:
+            return self.fitted_to(*{weight.shape[-1] for weight in weights})
+        bits, block_size = form
+        return replace(self, bits=bits, block_size=block_size, scale_type="float16")
+
+    def rows_of(self, weight: Weight, start: int, end: int) -> NDArray[np.float32] | QuantizedRows:
+        """Return rows of a weight, as they are stored if that is in this very form."""
+        blocks = weight.blocks
+        form = (self.bits, self.block_size)
+        if blocks is None or self.has_zero_points or (blocks.bits, blocks.block_size) != form:
+            return weight.rows(start, end)
+        integers, scales = blocks.rows(start, end)
+        return QuantizedRows(integers, scales.astype(self.scale_type), None)
+
+    def slabs_of(self, weight: Weight) -> Iterator[NDArray[np.float32] | QuantizedRows]:
+        """Yield all rows of a weight, slab by slab."""
+        return (self.rows_of(weight, start, end) for start, end in weight.spans())
+
+    def stream(
+        self, name: str, parts: Iterable[NDArray[np.float32] | QuantizedRows]
+    ) -> Iterator[Array]:
         """Yield the packed integers of all rows, part by part, then all scales and zero points.
 
         Raises ``CheckpointError`` with the tensor's ``name`` if a weight is no finite number.
         """
         scales, zero_points = list[Array](), list[Array]()
         for part in parts:
-            rows = self.quantize(part)
+            rows = part if isinstance(part, QuantizedRows) else self.quantize(part)
             if not np.isfinite(rows.scales).all():
                 raise CheckpointError(
                     f"The tensor {name} contains a weight that is not a finite number, or is too "

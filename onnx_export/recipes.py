@@ -6,16 +6,21 @@ What each choice costs on real models is in ``bench/README.md``.
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from onnx_export.config import ExportConfig
+from onnx_export.config import ExportConfig, Precision
 from onnx_export.float_types import FloatTypes
 from onnx_export.quantization import Quantization, ScaleType
 
-RecipeName = Literal["int8", "int4", "int4-symmetric"]
+RecipeName = Literal["int8", "int4", "int4-symmetric", "keep"]
+
+# What an export is written in unless something else is asked for.
+RECOMMENDED: Precision = "int4"
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """Bits of each kind of tensor. With ``has_zero_points`` each block of four bits has its own.
+
+    With ``keeps`` a weight that the source stores in blocks of the kernels' form stays as it is.
 
     The embedding, the output layer, the projection into DeepSeek-V2's cache and its first layer
     have eight bits in every recipe: every token passes through them, and they are small.
@@ -27,6 +32,7 @@ class Recipe:
     expert_bits: int
     has_zero_points: bool
     scale_type: ScaleType
+    keeps: bool = False
 
 
 _RECIPES: dict[RecipeName, Recipe] = {
@@ -36,6 +42,7 @@ _RECIPES: dict[RecipeName, Recipe] = {
         Recipe("int4", 8, 4, 4, has_zero_points=True, scale_type="float16"),
         # Kernels for CUDA are fastest without zero points.
         Recipe("int4-symmetric", 4, 4, 4, has_zero_points=False, scale_type="float32"),
+        Recipe("keep", 8, 8, 8, has_zero_points=False, scale_type="float32", keeps=True),
     )
 }
 
@@ -45,6 +52,8 @@ def recipe_of(export: ExportConfig) -> Recipe | None:
     match export.precision, export.target:
         case "int8", _:
             return _RECIPES["int8"]
+        case "keep", _:
+            return _RECIPES["keep"]
         case "int4", "cpu":
             return _RECIPES["int4"]
         case "int4", "cuda":
@@ -84,6 +93,7 @@ class QuantizationPlan:
                 # Eight bits are near enough without a search and without zero points.
                 searches=is_coarse and export.scale_search,
                 has_zero_points=is_coarse and recipe.has_zero_points,
+                keeps=recipe.keeps,
             )
 
         # In blocks as large as the experts' eight bits lose nothing, and of Lite's output layer,

@@ -58,7 +58,7 @@ class Scorer:
         self._sequences = PrefixCache(self._runner.create_cache, _CACHE_BYTES)
         self._pace = PrefillPace(folder.manifest.cache.num_layers)
         fim = folder.manifest.fim
-        self._template_ids = [fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end]
+        self._template_ids = list(fim.prompt_ids)
         generable = range(folder.manifest.num_generable_ids)
         free_ids = [i for i in generable if i not in self._template_ids]
         self._free_ids = np.array(free_ids, np.int64)

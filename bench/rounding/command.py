@@ -157,7 +157,9 @@ class _Measured:
         shutil.rmtree(out_dir, ignore_errors=True)
         export(HuggingFaceFolder(hf_dir), out_dir, config, Labels(), lambda _: None)
         folder = ModelFolder.read(out_dir)
-        return ModelRunner(folder, 1), folder.manifest.fim.bos
+        fim = folder.manifest.fim
+        # Something must come before the first token, also in a model without BOS.
+        return ModelRunner(folder, 1), fim.eos if fim.bos is None else fim.bos
 
 
 def _nats(log_p: LogProbabilities, token_ids: Sequence[int]) -> float:

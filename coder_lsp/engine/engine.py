@@ -97,7 +97,7 @@ class Engine:
         self._pace = PrefillPace(folder.manifest.cache.num_layers)
         fim = folder.manifest.fim
         # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
-        self._template_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end)
+        self._template_ids = fim.prompt_ids
         never_text = {*self._template_ids, fim.eos}
         text_ids = (i for i in range(folder.manifest.num_generable_ids) if i not in never_text)
         self._vocabulary = Vocabulary(self._tokenizer, text_ids)
