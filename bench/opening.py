@@ -16,6 +16,7 @@ import click
 
 from bench.source_prompts import source_texts
 from bench.stdio_client import StdioClient, start_server
+from coder_lsp.cli.options import parse_model
 
 _URI = "file:///opening.py"
 _POLL_SECONDS = 0.2

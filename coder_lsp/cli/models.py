@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from coder_lsp.cli.found_models import show_found_models
 from coder_lsp.cli.output import say
 from coder_lsp.errors import ModelFolderError
-from coder_lsp.cli.found_models import show_found_models
 from coder_lsp.models.installed_models import (
     Origin,
     default_model,
@@ -73,7 +73,10 @@ def find_models(*, verify: bool) -> list[InstalledModel]:
     """Return the embedded model, then the user's by name; a damaged one carries its error."""
     return [
         read_model(embedded_model_path(), embedded=True, verify=verify),
-        *(read_model(models_path() / name, embedded=False, verify=verify) for name in model_names()),
+        *(
+            read_model(models_path() / name, embedded=False, verify=verify)
+            for name in model_names()
+        ),
     ]
 
 
