@@ -1,6 +1,8 @@
 """What all architectures have in common, and what the exporter is asked for; frozen and checked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal, Self
 
 from onnx_export.errors import ConfigError
@@ -8,6 +10,8 @@ from onnx_export.errors import ConfigError
 CONFIG_NAME = "config.json"
 MIN_BLOCK_SIZE = 16
 MAX_BLOCK_SIZE = 256
+# QMoE for CUDA has no blocks of 16.
+MIN_EXPERT_BLOCK_SIZES: Mapping[str, int] = MappingProxyType({"cpu": MIN_BLOCK_SIZE, "cuda": 32})
 
 Precision = Literal["fp32", "fp16", "int8", "int4", "keep"]
 Target = Literal["cpu", "cuda"]

@@ -8,16 +8,13 @@ from onnx_export.deepseek_v2_config import DeepseekV2Config
 from onnx_export.errors import ConfigError
 from onnx_export.graph_builder import ExportGraph
 from onnx_export.llama_config import LlamaConfig
-from onnx_export.model_folder import (
-    Description,
-    require_free,
-    write_model_folder,
-)
+from onnx_export.model_folder import Description, write_model_folder
 from onnx_export.model_types import KnownConfig
 from onnx_export.models.deepseek_v2 import build_deepseek_v2
 from onnx_export.models.llama import build_llama
 from onnx_export.models.qwen2 import build_qwen2
 from onnx_export.origin import Origin, says_instruct
+from onnx_export.partial_folder import require_free
 from onnx_export.progress import ReportProgress
 from onnx_export.qwen2_config import Qwen2Config
 from onnx_export.recipes import QuantizationPlan

@@ -12,7 +12,6 @@ from typing import Any
 import onnx_ir as ir
 
 from onnx_export.config import ExportConfig, Precision
-from onnx_export.errors import OutputError
 from onnx_export.float_types import FloatTypes
 from onnx_export.graph_builder import WEIGHTS_NAME, ExportGraph
 from onnx_export.model_types import KnownConfig
@@ -52,9 +51,8 @@ def write_model_folder(
 ) -> None:
     """Write everything, then move it to ``out_dir``. Raises ``OutputError`` and ``RoomError``.
 
-    An earlier run that broke off is gone on with, if it was to write the same.
+    If an earlier run that was to write the same broke off, this one continues it.
     """
-    require_free(out_dir)
     graph_bytes = ir.to_proto(graph.model).SerializeToString(deterministic=True)
     job = f"{hashlib.sha256(graph_bytes).hexdigest()}\n{weights_identity}\n{export}\n"
     with partial_folder(out_dir, job) as folder:
@@ -66,14 +64,6 @@ def write_model_folder(
         manifest = _manifest(graph, model, export, tokenizer, description, files)
         text = json.dumps(manifest, ensure_ascii=False, indent=2)
         (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8", newline="\n")
-
-
-def require_free(out_dir: Path) -> None:
-    """Raise ``OutputError`` unless ``out_dir`` is absent or empty."""
-    if out_dir.is_dir() and not any(out_dir.iterdir()):
-        return
-    if out_dir.exists():
-        raise OutputError(f"{out_dir} exists already. Remove it or name another folder.")
 
 
 def _manifest(

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnx_export.config import MIN_BLOCK_SIZE
-from onnx_export.errors import CheckpointError, ConfigError
+from onnx_export.errors import ConfigError
+from onnx_export.finite import require_finite
 from onnx_export.processors import num_processors
 from onnx_export.segments import Array
 from onnx_export.weights import Weight, common_form
@@ -51,7 +52,8 @@ class Quantization:
     With ``searches`` each block's scale is chosen among several by the squared error. With
     ``has_zero_points`` each block has a zero point of its own, so that its integers cover the range
     from its least value to its greatest one. With ``keeps`` weights that their source stores in
-    blocks of this form keep the bits and the size of these blocks.
+    blocks of this form keep the bits and the size of these blocks. ``min_block_size`` is the
+    smallest one that the kernel has.
     """
 
     bits: int
@@ -60,6 +62,7 @@ class Quantization:
     searches: bool = False
     has_zero_points: bool = False
     keeps: bool = False
+    min_block_size: int = MIN_BLOCK_SIZE
 
     @property
     def zero_point(self) -> int:
@@ -84,13 +87,14 @@ class Quantization:
     def fitted_to(self, *row_lengths: int) -> "Quantization":
         """Return the same with a block that divides all rows. Raises ``ConfigError``."""
         size = self.block_size
-        while size >= MIN_BLOCK_SIZE:
+        while size >= self.min_block_size:
             if all(length % size == 0 for length in row_lengths):
                 return replace(self, block_size=size)
             size //= 2
         raise ConfigError(
             f"Rows of {' and '.join(map(str, row_lengths))} weights cannot be quantized: a "
-            f"multiple of {MIN_BLOCK_SIZE} is needed. Export this model with --precision fp32."
+            f"multiple of {self.min_block_size} is needed. Export this model with --precision fp32 "
+            "or fp16."
         )
 
     def suited_to(self, weights: Sequence[Weight]) -> "Quantization":
@@ -124,12 +128,8 @@ class Quantization:
         scales, zero_points = list[Array](), list[Array]()
         for part in parts:
             rows = part if isinstance(part, QuantizedRows) else self.quantize(part)
-            if not np.isfinite(rows.scales).all():
-                raise CheckpointError(
-                    f"The tensor {name} contains a weight that is not a finite number, or is too "
-                    f"large for a scale in {self.scale_type}. The checkpoint is damaged: download "
-                    "it again."
-                )
+            # A weight that is no finite number makes the scale of its block none.
+            require_finite(name, rows.scales)
             scales.append(rows.scales)
             if rows.zero_points is not None:
                 zero_points.append(rows.zero_points)

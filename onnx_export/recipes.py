@@ -6,7 +6,7 @@ What each choice costs on real models is in ``bench/README.md``.
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from onnx_export.config import ExportConfig, Precision
+from onnx_export.config import MIN_EXPERT_BLOCK_SIZES, ExportConfig, Precision
 from onnx_export.float_types import FloatTypes
 from onnx_export.quantization import Quantization, ScaleType
 
@@ -103,7 +103,10 @@ class QuantizationPlan:
         return cls(
             attention=grid(recipe.attention_bits, wide if has_mixed_bits else export.block_size),
             feed_forward=grid(recipe.feed_forward_bits, export.block_size),
-            experts=grid(recipe.expert_bits, wide),
+            experts=replace(
+                grid(recipe.expert_bits, wide),
+                min_block_size=MIN_EXPERT_BLOCK_SIZES[export.target],
+            ),
             sensitive=grid(8, wide),
             float_types=float_types,
         )

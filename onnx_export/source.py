@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from onnx_export.checkpoint import Checkpoint
+from onnx_export.checkpoint import Checkpoint, weight_files
 from onnx_export.config import CONFIG_NAME, Precision
+from onnx_export.errors import CheckpointError
 from onnx_export.model_card import license_of
 from onnx_export.model_types import KnownConfig, read_model_config
 from onnx_export.origin import Origin, has_chat_template, says_instruct
+from onnx_export.quantized_elsewhere import require_original_folder
 from onnx_export.random_weights import RandomWeights
 from onnx_export.recipes import RECOMMENDED
 from onnx_export.tokenizer_file import TOKENIZER_NAME, TokenizerFile
@@ -66,6 +68,7 @@ class HuggingFaceFolder:
 
     def read_config(self) -> KnownConfig:
         """Return the model's configuration. Raises ``ConfigError``."""
+        require_original_folder(self.path)
         return read_model_config(self.path / CONFIG_NAME)
 
     def read_tokenizer(self) -> TokenizerFile:
@@ -102,8 +105,10 @@ class HuggingFaceFolder:
     @property
     def size(self) -> int | None:
         """Bytes of the weights; None where they are not there."""
-        sizes = [path.stat().st_size for path in self.path.glob("*.safetensors")]
-        return sum(sizes) or None
+        try:
+            return sum(path.stat().st_size for path in weight_files(self.path))
+        except (CheckpointError, OSError):
+            return None
 
     @property
     def weight_types(self) -> dict[str, int]:

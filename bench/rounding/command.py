@@ -7,7 +7,6 @@ the same text: the Kullback-Leibler divergence moves with the rounding and hardl
 of text, which the perplexity does.
 """
 
-import json
 import math
 import shutil
 import tempfile
@@ -23,6 +22,7 @@ from rich.table import Table
 from safetensors.numpy import load_file, save_file
 
 from bench.infilling_tasks import read_tasks
+from bench.result_file import write_result
 from bench.rounding.recipes import RECIPES, Recipe
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.model_runner import ModelRunner
@@ -82,8 +82,7 @@ def command(data: Path, hf_dir: Path, limit: int | None, out: Path) -> None:
         "perplexity": measured.perplexity,
         "rows": [asdict(row) for row in rows],
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_result(out, report)
     Console().print(_table(rows))
 
 

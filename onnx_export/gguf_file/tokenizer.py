@@ -119,6 +119,8 @@ def _added(token_id: int, text: str, *, is_special: bool) -> dict[str, Any]:
 
 
 def _merges(metadata: Metadata, vocabulary: Mapping[str, int]) -> list[list[str]]:
+    if all(len(text) == 1 for text in vocabulary):
+        return []
     merges = [merge.split(" ") for merge in metadata.texts("tokenizer.ggml.merges")]
     for pair in merges:
         if len(pair) != 2 or "".join(pair) not in vocabulary:  # noqa: PLR2004 (a pair)

@@ -14,6 +14,7 @@ def home(tmp_path, monkeypatch):
     """The user's data folder of one test, and no token and no hub of the user's own."""
     monkeypatch.setenv("CODER_LSP_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "ollama"))
     for name in ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "data"

@@ -7,7 +7,8 @@ import pytest
 from huggingface_hub import constants, snapshot_download
 
 from coder_lsp.errors import InstallError
-from coder_lsp.install.hub import ConnectionBroken, Hub
+from coder_lsp.install.hub import Hub
+from coder_lsp.install.network_errors import ConnectionBroken
 from tests.install.conftest import REPOSITORY
 from tests.support.stand_in_hub import COMMIT, TOKEN
 
@@ -77,7 +78,7 @@ def test_a_repository_without_safetensors_is_refused(stand_in, hub):
     del stand_in.files["model.safetensors"]
     stand_in.files["model.gguf"] = b"GGUF"
 
-    with pytest.raises(InstallError, match=r"no \*\.safetensors.*GGUF files are of no use"):
+    with pytest.raises(InstallError, match=r"no \*\.safetensors.*-Base:model\.gguf"):
         hub.describe(REPOSITORY, "main")
 
 
