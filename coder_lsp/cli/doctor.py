@@ -158,16 +158,15 @@ def _check_choice(settings: Settings, hardware: Hardware) -> Check:
 
 
 def _check_model(settings: Settings) -> Check:
-    path = model_path(settings.model)
     try:
-        folder = ModelFolder.read(path)
+        folder = ModelFolder.read(model_path(settings.model))
         folder.verify_files()
     except ModelFolderError as exc:
         remedy = _EXPORT_AGAIN if settings.model else _REINSTALL
         return Check("model", ok=False, found=str(exc), remedy=remedy)
     manifest = folder.manifest
     found = (
-        f"{manifest.name}, {manifest.precision}, {folder.size / 1e6:.1f} MB, in {path}; "
+        f"{manifest.name}, {manifest.precision}, {folder.size / 1e6:.1f} MB, in {folder.path}; "
         "every sha256 is right"
     )
     return Check("model", ok=True, found=found)

@@ -120,7 +120,7 @@ def _choose(*, is_list_only: bool, as_json: bool) -> str | None:
         print_json(offers)
         return None
     print_table(offers)
-    if is_list_only or not sys.stdin.isatty():
+    if is_list_only or not _can_ask():
         say("Install one with 'coder-lsp install SOURCE', such as " + _example(offers))
         return None
     recommended = next((n for n, offer in enumerate(offers, 1) if offer.is_recommended), None)
@@ -164,10 +164,14 @@ def _choose_target(target: TargetOption) -> Target:
     return "cuda" if machine_problem(hardware) is None else "cpu"
 
 
+def _can_ask() -> bool:
+    return sys.stdin.isatty()
+
+
 def _ask(*, yes: bool) -> None:
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not _can_ask():
         raise InstallError(
             "This is not a terminal, so nobody can be asked. Add --yes to accept the licence and "
             "the size above."

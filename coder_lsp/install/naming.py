@@ -15,9 +15,8 @@ _MAX_LENGTH = 120
 def name_of_path(path: Path) -> str:
     """Return what a model in a folder or a GGUF file is called."""
     resolved = path.resolve() if path.name in {"", ".", ".."} else path
-    if resolved.is_file():
-        stem = resolved.stem if file_is_gguf(resolved.name) else resolved.name
-        return re.sub(r"-00001-of-\d{5}$", "", stem)
+    if file_is_gguf(resolved.name):
+        return re.sub(r"-00001-of-\d{5}$", "", resolved.stem)
     # The hub's library keeps models--OWNER--NAME/snapshots/COMMIT.
     cached = re.fullmatch(r"models--.+?--(.+)", resolved.parent.parent.name)
     if cached is not None and resolved.parent.name == "snapshots":

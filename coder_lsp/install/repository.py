@@ -115,7 +115,7 @@ def select_checkpoint(repository_id: str, files: tuple[RemoteFile, ...]) -> tupl
 
     Raises ``InstallError`` if what an export cannot do without is not among them.
     """
-    wanted = [file for file in files if is_wanted(file.name)]
+    wanted = _checked(repository_id, [file for file in files if is_wanted(file.name)])
     names = {file.name for file in wanted}
     missing = sorted({"config.json", "tokenizer.json"} - names)
     if not any(name.endswith(WEIGHTS_SUFFIX) for name in names):
@@ -127,8 +127,8 @@ def select_checkpoint(repository_id: str, files: tuple[RemoteFile, ...]) -> tupl
         )
     if _SINGLE in names and INDEX_NAME not in names:
         # The same weights may be there in another layout, as consolidated.safetensors for example.
-        wanted = [f for f in wanted if not f.is_weights or f.name == _SINGLE]
-    return _checked(repository_id, wanted)
+        return tuple(f for f in wanted if not f.is_weights or f.name == _SINGLE)
+    return wanted
 
 
 def select_gguf(

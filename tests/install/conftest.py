@@ -15,7 +15,8 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("CODER_LSP_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "ollama"))
-    for name in ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE"):
+    proxies = [v for n in ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY") for v in (n, n.lower())]
+    for name in ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", *proxies):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "data"
 
