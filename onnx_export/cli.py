@@ -10,13 +10,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from onnx_export.config import ExportConfig, Precision, Target
+from onnx_export.config import RECOMMENDED, ExportConfig, Precision, Target
 from onnx_export.errors import ExportError
 from onnx_export.export import Labels, check, export
 from onnx_export.inspection import inspect, tell
 from onnx_export.partial_folder import partial_path
 from onnx_export.progress_report import JsonReport, Style, reporting
-from onnx_export.recipes import RECOMMENDED
 from onnx_export.reference import require_reference
 from onnx_export.source import HuggingFaceFolder, MadeUp, Source, open_source
 from onnx_export.via_optimum import export_via_optimum

@@ -6,15 +6,18 @@ from types import MappingProxyType
 from typing import Literal, Self
 
 from onnx_export.errors import ConfigError
+from onnx_export.quantization import MAX_BLOCK_SIZE, MIN_BLOCK_SIZE
+from onnx_export.recipes import RECIPES, Recipe
 
 CONFIG_NAME = "config.json"
-MIN_BLOCK_SIZE = 16
-MAX_BLOCK_SIZE = 256
 # QMoE for CUDA has no blocks of 16.
 MIN_EXPERT_BLOCK_SIZES: Mapping[str, int] = MappingProxyType({"cpu": MIN_BLOCK_SIZE, "cuda": 32})
 
 Precision = Literal["fp32", "fp16", "int8", "int4", "keep"]
 Target = Literal["cpu", "cuda"]
+
+# What an export is written in unless something else is asked for.
+RECOMMENDED: Precision = "int4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,8 @@ class ExportConfig:
     """What is asked for.
 
     ``context_length`` None means the model's own limit; ``asked_expert_block_size`` None means what
-    suits the precision. ``scale_search`` is
-    for four bits: it takes some minutes at Lite's size.
+    suits the precision. ``scale_search`` is for four bits: it takes some minutes at Lite's size.
+    ``asked_recipe`` None means the recipe of the precision.
     """
 
     precision: Precision
@@ -63,6 +66,7 @@ class ExportConfig:
     asked_expert_block_size: int | None = None
     target: Target = "cpu"
     scale_search: bool = True
+    asked_recipe: Recipe | None = None
 
     def __post_init__(self) -> None:
         for size in (self.block_size, self.expert_block_size):
@@ -90,6 +94,11 @@ class ExportConfig:
                     f"{kernel} on CUDA has no blocks of {size}; choose one of "
                     f"{', '.join(map(str, sizes))}."
                 )
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """How many bits which weights have; None if weights stay floats."""
+        return self.asked_recipe or RECIPES.get((self.precision, self.target))
 
     @property
     def bits(self) -> int | None:

@@ -16,8 +16,8 @@ from onnx_export.models.qwen2 import build_qwen2
 from onnx_export.origin import Origin, says_instruct
 from onnx_export.partial_folder import require_free
 from onnx_export.progress import ReportProgress
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.qwen2_config import Qwen2Config
-from onnx_export.recipes import QuantizationPlan
 from onnx_export.source import HuggingFaceFolder, MadeUp, Source
 from onnx_export.tokenizer_file import TokenizerFile
 from onnx_export.weights import Weights

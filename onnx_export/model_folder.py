@@ -18,7 +18,6 @@ from onnx_export.model_types import KnownConfig
 from onnx_export.parameter_count import num_active_parameters, num_parameters
 from onnx_export.partial_folder import JOURNAL_NAME, partial_folder
 from onnx_export.progress import PhaseClock, ReportProgress
-from onnx_export.recipes import recipe_of
 from onnx_export.room import require_disk_space, require_memory
 from onnx_export.tokenizer_file import TOKENIZER_NAME, TokenizerFile
 from onnx_export.weights_file import FileEntry, WeightsFile
@@ -74,7 +73,6 @@ def _manifest(
     description: Description,
     files: dict[str, FileEntry],
 ) -> dict[str, Any]:
-    recipe = recipe_of(export)
     return {
         "format_version": FORMAT_VERSION,
         "name": description.name,
@@ -92,7 +90,7 @@ def _manifest(
             "num_attention_heads": model.num_attention_heads,
         },
         "precision": _precision(graph, export),
-        "recipe": export.precision if recipe is None else recipe.name,
+        "recipe": export.precision if export.recipe is None else export.recipe.name,
         "block_size": export.block_size,
         "expert_block_size": export.expert_block_size,
         "target": export.target,

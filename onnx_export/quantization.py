@@ -13,7 +13,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_export.config import MIN_BLOCK_SIZE
 from onnx_export.errors import ConfigError
 from onnx_export.finite import require_finite
 from onnx_export.processors import num_processors
@@ -31,6 +30,9 @@ _MAX_THREADS = 16
 # Parts of the scale that the greatest value of a block asks for.
 _FACTORS = (1.0, 0.95, 0.9, 0.85, 0.8)
 _NIBBLE_BITS = 4
+
+MIN_BLOCK_SIZE = 16
+MAX_BLOCK_SIZE = 256
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Protocol
 
 from onnx_export.checkpoint import Checkpoint, weight_files
-from onnx_export.config import CONFIG_NAME, Precision
+from onnx_export.config import CONFIG_NAME, RECOMMENDED, Precision
 from onnx_export.errors import CheckpointError
 from onnx_export.model_card import license_of
 from onnx_export.model_types import KnownConfig, read_model_config
 from onnx_export.origin import Origin, has_chat_template, says_instruct
 from onnx_export.quantized_elsewhere import require_original_folder
 from onnx_export.random_weights import RandomWeights
-from onnx_export.recipes import RECOMMENDED
 from onnx_export.tokenizer_file import TOKENIZER_NAME, TokenizerFile
 from onnx_export.weights import Weights
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gguf import GGMLQuantizationType
 
-from onnx_export.config import Precision
+from onnx_export.config import RECOMMENDED, Precision
 from onnx_export.errors import CheckpointError
 from onnx_export.gguf_file.blocks import BITS
 from onnx_export.gguf_file.config import ARCHITECTURE, config_document
@@ -17,7 +17,6 @@ from onnx_export.gguf_file.tokenizer import tokenizer_of
 from onnx_export.gguf_file.weights import GgufWeights
 from onnx_export.model_types import KnownConfig, parse_model_config
 from onnx_export.origin import UNKNOWN, Origin, says_instruct
-from onnx_export.recipes import RECOMMENDED
 from onnx_export.tokenizer_file import TokenizerFile
 from onnx_export.weights import Weights
 

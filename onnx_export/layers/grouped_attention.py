@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from onnx_export.graph_builder import MICROSOFT, GraphBuilder
 from onnx_export.grouped_config import GroupedConfig
 from onnx_export.layers.linear import linear, linear_with
-from onnx_export.recipes import QuantizationPlan
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.rope import linear_inverse_frequencies
 from onnx_export.weights import Weight, stacked
 

@@ -22,7 +22,7 @@ from onnx_export.layers.grouped_attention import (
     grouped_attention,
 )
 from onnx_export.layers.mlp import gated_mlp
-from onnx_export.recipes import QuantizationPlan
+from onnx_export.quantization_plan import QuantizationPlan
 
 
 def grouped_decoder(
@@ -48,14 +48,16 @@ def grouped_decoder(
 
     def attention(hidden: ir.Value, layer: int) -> ir.Value:
         attended, cache = grouped_attention(
-            builder, config, plan, hidden, past[layer], where, has_biases=has_biases
+            *(builder, config, plan.of_layer(layer), hidden, past[layer], where),
+            has_biases=has_biases,
         )
         present.append(cache)
         return attended
 
-    def feed_forward(hidden: ir.Value, _: int) -> ir.Value:
+    def feed_forward(hidden: ir.Value, layer: int) -> ir.Value:
         return gated_mlp(
-            builder, hidden, "mlp", config.hidden_size, config.intermediate_size, plan.feed_forward
+            *(builder, hidden, "mlp", config.hidden_size, config.intermediate_size),
+            plan.of_layer(layer).feed_forward,
         )
 
     decoder(builder, config, plan, run, attention, feed_forward)

@@ -18,7 +18,7 @@ from onnx_export.layers.experts import ExpertWeights
 from onnx_export.layers.linear import QuantizedWeight, activation_rounding, store_quantized
 from onnx_export.layers.mlp import gated_mlp
 from onnx_export.quantization import Quantization, QuantizedRows
-from onnx_export.recipes import QuantizationPlan
+from onnx_export.quantization_plan import QuantizationPlan
 
 
 def mixture_of_experts(

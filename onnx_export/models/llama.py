@@ -6,7 +6,7 @@
 from onnx_export.graph_builder import ExportGraph, GraphBuilder
 from onnx_export.layers.grouped_decoder import grouped_decoder
 from onnx_export.llama_config import LlamaConfig
-from onnx_export.recipes import QuantizationPlan
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.weights import Weights
 
 

@@ -7,8 +7,8 @@ It is Llama with biases on the projections to queries, keys and values, and on n
 
 from onnx_export.graph_builder import ExportGraph, GraphBuilder
 from onnx_export.layers.grouped_decoder import grouped_decoder
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.qwen2_config import Qwen2Config
-from onnx_export.recipes import QuantizationPlan
 from onnx_export.weights import Weights
 
 
