@@ -92,7 +92,7 @@ async def _answer(ls: CoderServer, begun: BegunCompletion, *, is_explicit: bool)
         ls.session.fail_completion(begun)
         error = notices.cannot_complete(str(exc))
         ls.status.fail(error)
-        ls.tell_once(types.MessageType.Error, error)
+        ls.tell_once(types.MessageType.Error, error, exc.kind)
         return None
     except Exception:
         ls.session.fail_completion(begun)
