@@ -67,7 +67,7 @@ def evaluate(
 
 def _lines(model: Path, corpus: Corpus, lines_per_language: int, seed: int) -> dict[str, Any]:
     settings = Settings(
-        model=str(model),
+        model=str(model.resolve()),
         time_budget_ms=_UNHURRIED_MS,
         context_tokens=_WINDOW_TOKENS,
         disk_cache=False,
