@@ -26,10 +26,11 @@ from bench.unanchored import UnanchoredBackend
 from coder_lsp.backends.base import Backend
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.completion.completer import CompletionRequest, complete
+from coder_lsp.completion.generation import complete
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 
 PromptOrder = Literal["anchored", "psm", "spm"]
@@ -72,7 +73,7 @@ class Filler:
         """Return what goes between a task's prompt and its suffix."""
         line_end = "" if self.is_plain else task.line_end
         snapshot = task.document(line_end)
-        request = CompletionRequest(
+        request = Request(
             snapshot,
             GenerationOptions(max_new_tokens=self.max_new_tokens),
             multiline="never" if task.is_single_line else "auto",

@@ -22,8 +22,8 @@ from bench.editor_documents import EditorDocuments
 from bench.make_traces import TRACES
 from bench.replay import Keystroke, replay
 from bench.trace import Trace, read_traces
+from coder_lsp.child_client import ChildClient, start_child
 from coder_lsp.documents.document import DocumentSnapshot
-from coder_lsp.lsp.child_client import ChildClient, start_child
 
 _PATIENCE_SECONDS = 30.0
 _SAMPLE_SECONDS = 5.0

@@ -16,13 +16,13 @@ from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
-    from coder_lsp.backends.base import FimRequest
     from coder_lsp.backends.document_anchors import DocumentAnchors, Place
     from coder_lsp.cancellation import CancellationToken
     from coder_lsp.generation import GenerationChunk
     from coder_lsp.prompt.build import Prompt
+    from coder_lsp.request import Request
     from coder_lsp.settings import Settings
 
 
@@ -83,8 +83,8 @@ class LocalBackend:
         return self._engine.notices
 
     def stream(
-        self, request: FimRequest, cancellation: CancellationToken
-    ) -> Iterator[GenerationChunk]:
+        self, request: Request, cancellation: CancellationToken
+    ) -> Generator[GenerationChunk, None, None]:
         """Generate after the anchored prompt; see ``Backend.stream``."""
         place, prompt = self._affordable(request, cancellation)
         return self._engine.generate(
@@ -98,7 +98,7 @@ class LocalBackend:
 
     def prepare(
         self,
-        request: FimRequest,
+        request: Request,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None = None,
     ) -> int:
@@ -132,7 +132,7 @@ class LocalBackend:
         }
 
     def _affordable(
-        self, request: FimRequest, cancellation: CancellationToken
+        self, request: Request, cancellation: CancellationToken
     ) -> tuple[Place, Prompt]:
         """Choose a place whose prompt can be computed while the user waits; return both.
 
@@ -155,7 +155,7 @@ class LocalBackend:
 
     def _compute_ahead(
         self,
-        request: FimRequest,
+        request: Request,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None,
     ) -> int:
@@ -173,7 +173,7 @@ class LocalBackend:
     def _prepare(
         self,
         place: Place,
-        request: FimRequest,
+        request: Request,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None = None,
     ) -> Preparation:
@@ -196,11 +196,11 @@ class LocalBackend:
             is_healing=self._is_healing,
         )
 
-    def _anchors_of(self, request: FimRequest) -> DocumentAnchors:
+    def _anchors_of(self, request: Request) -> DocumentAnchors:
         uri = request.snapshot.uri
         if uri not in self._anchors:
             self._anchors[uri] = self._stored.recall(uri)
         return self._anchors[uri]
 
-    def _budget(self, request: FimRequest) -> TokenBudget:
+    def _budget(self, request: Request) -> TokenBudget:
         return TokenBudget.share(self._context_tokens, request.options.max_new_tokens)

@@ -21,12 +21,11 @@ first one besides. A chunk counts as one token of ``max_new_tokens``; stop strin
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.errors import BackendError, FormatError, SettingsError
@@ -39,6 +38,7 @@ from coder_lsp.generation import (
 )
 from coder_lsp.json_input import in_range, read_json, structure
 from coder_lsp.paths import expanded
+from coder_lsp.request import Request
 from coder_lsp.settings import SECTION
 
 _REMEDY = f"Correct the script, or set {SECTION}.backend to local."
@@ -138,8 +138,8 @@ class ScriptedBackend:
         return ()
 
     def stream(
-        self, request: FimRequest, cancellation: CancellationToken
-    ) -> Iterator[GenerationChunk]:
+        self, request: Request, cancellation: CancellationToken
+    ) -> Generator[GenerationChunk, None, None]:
         """Yield the first answer that fits; waiting ends at once when cancelled."""
         self._num_requests += 1
         answer = next((a for a in self._answers if a.is_for(request.snapshot)), self._default)
@@ -149,7 +149,7 @@ class ScriptedBackend:
 
     def prepare(
         self,
-        request: FimRequest,
+        request: Request,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None = None,
     ) -> int:
@@ -177,7 +177,7 @@ class ScriptedBackend:
 
 def _play(
     answer: ScriptedAnswer, options: GenerationOptions, cancellation: CancellationToken
-) -> Iterator[GenerationChunk]:
+) -> Generator[GenerationChunk, None, None]:
     max_new_tokens = options.max_new_tokens
     branches = answer.branches()[: options.num_branches]
     interrupted = threading.Event()

@@ -36,7 +36,7 @@ from coder_lsp.paths import verified_path
 from coder_lsp.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from coder_lsp.engine.cache.kv_cache import KVCache
     from coder_lsp.engine.decoding.sampler import SampledToken
@@ -134,7 +134,7 @@ class Engine:
         forced: bytes = b"",
         *,
         begun: Sequence[int] = (),
-    ) -> Iterator[GenerationChunk]:
+    ) -> Generator[GenerationChunk, None, None]:
         """Yield text after ``prompt_ids``, a chunk for each token.
 
         An empty chunk comes first, with the counts that are known before the prompt is computed.
@@ -304,7 +304,7 @@ class Engine:
         usage: GenerationUsage,
         options: GenerationOptions,
         cache: KVCache,
-    ) -> Iterator[GenerationChunk]:
+    ) -> Generator[GenerationChunk, None, None]:
         """Turn tokens into chunks, and end them at EOS, a stop string, the limit or a cancel."""
         stop = StopStrings(options.stop_strings)
         path = Path(self._manifest.fim.eos)

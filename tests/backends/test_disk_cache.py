@@ -2,7 +2,6 @@
 
 import pytest
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.backends.stored_documents import may_be_stored
 from coder_lsp.cancellation import CancellationToken
@@ -11,6 +10,7 @@ from coder_lsp.engine.store.sequence_folder import SequenceFolder
 from coder_lsp.engine.store.sequence_store import DiskCacheOptions
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.paths import sequences_path
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 from tests.support.snapshots import snapshot_of
 
@@ -32,7 +32,7 @@ def start(folder, tmp_path):
 
 
 def request_of(text, uri="file:///a.py"):
-    return FimRequest(snapshot_of(text, uri), GenerationOptions(max_new_tokens=12))
+    return Request(snapshot_of(text, uri), GenerationOptions(max_new_tokens=12))
 
 
 def complete(backend, text=FILE, uri="file:///a.py"):

@@ -6,8 +6,9 @@ from coder_lsp.backends.local import LocalBackend
 from coder_lsp.backends.scripted import ScriptedAnswer, ScriptedBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.completion.alternatives import Alternatives
-from coder_lsp.completion.completer import CompletionRequest, complete
+from coder_lsp.completion.generation import complete
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 from tests.support.snapshots import snapshot_of
 
@@ -27,7 +28,7 @@ READ = "import json\nimport os\n\n\ndef read(path):\n    with op‸\n"
 
 def request_of(marked, num_branches=2):
     options = GenerationOptions(max_new_tokens=24, num_branches=num_branches)
-    return CompletionRequest(snapshot_of(marked), options)
+    return Request(snapshot_of(marked), options)
 
 
 def find(backend, request, *, has_branches=True):
@@ -100,7 +101,7 @@ def test_alternatives_cost_few_prompt_tokens(backend):
     first = complete(request, backend, CancellationToken())
     for branch in first.branches[:4]:
         again = complete(
-            CompletionRequest(request.snapshot, request.options, branch=branch),
+            Request(request.snapshot, request.options, branch=branch),
             backend,
             CancellationToken(),
         )

@@ -4,13 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from coder_lsp.lsp.engine_thread import EngineThread
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.generation import GenerationOptions
-from coder_lsp.lsp.engine_thread import EngineThread
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 from tests.support.editor import Editor, asyncio_future, connect, write_script
 from tests.support.snapshots import snapshot_of
@@ -130,7 +130,7 @@ class WaitingBackend:
     def __init__(self) -> None:
         self.has_begun = False
 
-    def prepare(self, request: FimRequest, cancellation: CancellationToken, on_progress) -> int:
+    def prepare(self, request: Request, cancellation: CancellationToken, on_progress) -> int:
         self.has_begun = True
         while not cancellation.is_cancelled:
             pass
@@ -149,7 +149,7 @@ def check_interrupted(*, submit_first: bool) -> None:
     backend = WaitingBackend()
     engine = EngineThread(lambda _: backend)
     engine.load(Settings()).result()
-    request = FimRequest(snapshot_of("‸"), GenerationOptions())
+    request = Request(snapshot_of("‸"), GenerationOptions())
     if submit_first:
         preparing = engine.prepare(request, CancellationToken(), print)
         while not backend.has_begun:

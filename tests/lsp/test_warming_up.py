@@ -2,14 +2,15 @@
 
 import asyncio
 
-from coder_lsp.backends.scripted import ScriptedBackend
-from coder_lsp.completion.completer import CompletionRequest
-from coder_lsp.generation import GenerationOptions
 from coder_lsp.lsp.engine_thread import EngineThread
 from coder_lsp.lsp.generations import Generations
 from coder_lsp.lsp.idle import IdleWork
+
+from coder_lsp.backends.scripted import ScriptedBackend
+from coder_lsp.generation import GenerationOptions
 from coder_lsp.lsp.status import StatusBoard
 from coder_lsp.lsp.switch import Switch
+from coder_lsp.request import Request
 from coder_lsp.session import Session
 from coder_lsp.settings import Settings
 from tests.support.snapshots import snapshot_of
@@ -52,7 +53,7 @@ async def warm_up_and_go_on():
     status = StatusBoard(Switch(lambda: None), sent.append)
     status.end_loading(status.begin_loading(), "slow")
     idle = IdleWork(session, engine, Generations(session.keep_completion), status)
-    idle.begin(CompletionRequest(snapshot_of("x = ‸"), GenerationOptions()), shown="")
+    idle.begin(Request(snapshot_of("x = ‸"), GenerationOptions()), shown="")
     await sent.wait_for(50)
     idle.interrupt()
     await sent.wait_for(None)
