@@ -15,7 +15,8 @@ The first answer whose ``prefix_ends_with`` ends the text before the cursor, and
 (an LSP language id, may be left out) is the document's, is given; else the default, which may be
 left out and then says nothing. ``chunks`` is the number of characters in a chunk (all of the
 completion when left out), ``delay_ms`` is waited before each chunk and ``prefill_ms`` before the
-first one besides. A chunk counts as one token of ``max_new_tokens``; stop strings are not obeyed.
+first one besides. With ``wait_for``, the path of a file, the chunks after the first one wait until
+that file exists. A chunk counts as one token of ``max_new_tokens``; stop strings are not obeyed.
 ``alternatives`` are what else is offered on explicit request, in their order, each with the same
 ``chunks`` and ``delay_ms``.
 """
@@ -44,6 +45,9 @@ from coder_lsp.settings import SECTION
 _REMEDY = f"Correct the script, or set {SECTION}.backend to local."
 
 
+_LOOK_SECONDS = 0.005
+"""Between two looks whether a file exists."""
+
 Milliseconds = Annotated[float, in_range(0, 3_600_000)]
 
 
@@ -58,6 +62,7 @@ class ScriptedAnswer:
     delay_ms: Milliseconds = 0
     prefill_ms: Milliseconds = 0
     alternatives: tuple[str, ...] = ()
+    wait_for: str = ""
 
     def is_for(self, snapshot: DocumentSnapshot) -> bool:
         """Whether this is the answer at the snapshot's cursor."""
@@ -188,6 +193,8 @@ def _play(
         for piece in pieces[:max_new_tokens]:
             if interrupted.wait(answer.delay_ms / 1000):
                 break
+            if num_generated and not _wait_for(answer.wait_for, interrupted):
+                break
             num_generated += 1
             usage = GenerationUsage(num_generated_tokens=num_generated)
             yield GenerationChunk(piece, usage=usage, branches=branches)
@@ -197,3 +204,11 @@ def _play(
             reason = "cancelled"
         usage = GenerationUsage(num_generated_tokens=num_generated)
         yield GenerationChunk("", finish_reason=reason, usage=usage)
+
+
+def _wait_for(path: str, interrupted: threading.Event) -> bool:
+    """Wait until a file exists, False if this was interrupted; without a path there is no wait."""
+    while path and not Path(path).exists():
+        if interrupted.wait(_LOOK_SECONDS):
+            return False
+    return True

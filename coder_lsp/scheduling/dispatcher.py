@@ -49,6 +49,11 @@ class Dispatcher:
         """Load what the settings name, in place of the present model; all work is dropped."""
         self.table.drop(self.table.of())
         self._loading = self._engine.load(settings)
+        return self.loading()
+
+    def loading(self) -> asyncio.Future[Loaded]:
+        """Return a future of the last load, done when it ends."""
+        assert self._loading is not None
         return asyncio.wrap_future(self._loading)
 
     def close(self, timeout_seconds: float) -> bool:

@@ -242,18 +242,20 @@ class Scheduler:
     async def _wait(self, work: Work, asked: Work, deadline: float) -> None:
         """Wait until the work is done, the request is superseded or the deadline has passed.
 
-        While the model loads there is no partial result, so an inline request waits for the model.
-        A plain request does not: the popup would hold back the entries of other servers.
+        While the model loads there is no partial result, so an inline request waits for the model
+        first. A plain request does not: the popup would hold back the entries of other servers.
         """
-        is_patient = self.is_loading and asked.request.feature == "inline"
         work.stop_timer()
         work.waiting.append(asked)
         if work.kind == "ahead":
             work.kind = "generation"  # it does not give way to other requests any more
         try:
             with self._observer.waiting():
-                until = None if is_patient else deadline
-                await wait_until(work.done, asked.cancellation, until)
+                if self.is_loading and asked.request.feature == "inline":
+                    left = deadline - now()
+                    await self._wait_for_model(asked)
+                    deadline = now() + left
+                await wait_until(work.done, asked.cancellation, deadline)
         finally:
             work.waiting.remove(asked)
             if work.kind == "generation" and not work.waiting and work in self._table:
@@ -261,6 +263,12 @@ class Scheduler:
                 work.orphan_timer = loop.call_later(ORPHAN_SECONDS, self._table.drop, [work])
         if work.done is not None and work.done.done() and not work.done.cancelled():
             work.done.result()  # raises what the engine met
+
+    async def _wait_for_model(self, asked: Work) -> None:
+        loading = self._dispatcher.loading()
+        await wait_until(loading, asked.cancellation, None)
+        if loading.done() and not loading.cancelled():
+            loading.exception()  # told by whoever began to load
 
     def _find_generation(self, snapshot: DocumentSnapshot) -> Work | None:
         works = self._table.of("generation", "ahead", uri=snapshot.uri)

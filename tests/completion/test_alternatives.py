@@ -37,7 +37,7 @@ def find(backend, request, *, has_branches=True):
     branches = first.branches if has_branches else ()
     alternatives = Alternatives(request, first.text, branches, CancellationToken())
     alternatives.run(backend)
-    return first.text, alternatives.besides(first.text)
+    return first.text, alternatives.other_than(first.text)
 
 
 def scripted(completion, *alternatives, **fields):
@@ -71,7 +71,7 @@ def test_a_cancelled_search_ends():
     alternatives = Alternatives(request, "a", (), cancelled)
     alternatives.run(scripted("a", "b", prefill_ms=600_000))
 
-    assert alternatives.besides("a") == ()
+    assert alternatives.other_than("a") == ()
 
 
 def test_where_the_first_is_another_by_now_none_repeats_it():
@@ -79,7 +79,7 @@ def test_where_the_first_is_another_by_now_none_repeats_it():
     alternatives = Alternatives(request, "a", (), CancellationToken())
     alternatives.run(scripted("a", "b", "c"))
 
-    assert alternatives.besides("c") == ("a", "b")
+    assert alternatives.other_than("c") == ("a", "b")
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,3 @@
-import itertools
-
 import pytest
 
 from coder_lsp.backends.scripted import ScriptedAnswer, ScriptedBackend
@@ -143,10 +141,3 @@ def test_a_token_cancelled_beforehand_cancels():
     backend = ScriptedBackend((ScriptedAnswer("foo", prefill_ms=60_000),))
 
     assert complete(request, backend, cancellation).finish_reason == "cancelled"
-
-
-def test_a_backend_may_stream_from_any_iterator():
-    backend = RecordingBackend([])
-    backend.stream = lambda request, cancellation: itertools.chain(chunks_of("f(", "1)"))
-
-    assert complete_at("x = ‸", backend).text == "f(1)"
