@@ -59,7 +59,7 @@ optimum: $(OPTIMUM)/.complete
 	$(OPTIMUM)/$(BIN)/python -m pytest -m reference tests/via_optimum
 
 bench: $(REFERENCE)/.complete
-	$(REFERENCE)/$(BIN)/python -m bench exactness --json bench/results/exactness.json
+	$(REFERENCE)/$(BIN)/python -m bench exactness --json build/exactness.json
 
 # Every step of training in a minute: corpus, tokenizer, 60 steps, export, one completion.
 train-smoke: $(REFERENCE)/.complete

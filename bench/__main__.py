@@ -31,6 +31,7 @@ _MODULES = types.MappingProxyType(
         "server": "bench.server",
         "soak": "bench.soak",
         "stopping": "bench.stopping",
+        "tables": "bench.tables.command",
         "traces": "bench.make_traces",
     }
 )

@@ -20,6 +20,7 @@ import click
 import numpy as np
 
 from bench.errors import BenchError
+from bench.result_file import write_result
 from bench.source_prompts import source_texts
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
@@ -108,8 +109,7 @@ def command(json_path: Path, precision: Precision, num_prompts: int, hf_dir: Pat
         "model": hf_dir.name,
         **{name: found.as_json() for name, found in zip(_TINY, tiny, strict=True)},
     }
-    json_path.parent.mkdir(parents=True, exist_ok=True)
-    json_path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    write_result(json_path, document)
     click.echo(json.dumps(document, indent=2))
     if precision == "fp32" and not all(found.is_exact for found in (mini, *tiny)):
         raise click.ClickException("The float32 export is not exact.")
@@ -207,5 +207,5 @@ def _prompts(
         window = token_ids[:length]
         hole = int(generator.integers(1, len(window)))
         prefix, suffix = window[:hole], window[hole + NUM_NEW_TOKENS :]
-        prompt = [fim.bos, fim.fim_begin, *prefix, fim.fim_hole, *suffix, fim.fim_end]
+        prompt = [*fim.bos_ids, fim.fim_begin, *prefix, fim.fim_hole, *suffix, fim.fim_end]
         yield prompt, generator

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeElapsedColumn
 from bench.decode.models import LITE_CONFIG, SMALL_CUT, full_size_folder
 from bench.errors import BenchError
 from bench.process_memory import peak_rss_bytes_of_children
+from bench.result_file import write_result
 from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import ModelFolder
 
@@ -77,8 +78,7 @@ def command(
         document = _measure(place, arguments, is_kept=keep)
         if interrupt:
             document["interruption"] = asdict(_interrupt(place, arguments))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    write_result(out, document)
     click.echo(json.dumps(document, indent=2))
     if interrupt and not document["interruption"]["same_hashes"]:
         sys.exit(1)

@@ -15,6 +15,7 @@ from bench.pacing import Pacing
 from bench.peer_model import peer_model
 from bench.peers import peer_settings, run_peer
 from bench.records import KeystrokeRecord, distribution, our_figures
+from bench.result_file import write_result
 from bench.trace import Trace, read_traces
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.settings import Settings
@@ -86,7 +87,7 @@ def command(
         for entry, peer_records in _run_peers(plan, peer_model):
             report["peers"].append(entry)
             everything.append((entry["name"], peer_records))
-    out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_result(out, report)
     if records is not None:
         _write_records(records, everything)
 

@@ -19,6 +19,7 @@ from rich.progress import track
 
 from bench.decode.subject import random_ids
 from bench.errors import BenchError
+from bench.result_file import write_result
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.cache.cache_tensors import CacheTensors
 from coder_lsp.engine.cache.kv_cache import KVCache
@@ -75,8 +76,7 @@ def command(
         "steps": [asdict(step) for step in steps],
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_result(out, report)
     click.echo(json.dumps(report, indent=2))
     if plot is not None:
         _draw(steps, f"{folder.manifest.name}, {folder.manifest.precision}", plot)

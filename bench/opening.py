@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from bench.result_file import write_result
 from bench.source_prompts import source_texts
 from bench.stdio_client import StdioClient, start_server
 
@@ -32,8 +33,7 @@ def command(model: str, lines: int, time_budget_ms: int, out: Path) -> None:
     """Open a large file, ask at once, and ask again when the server has gone quiet."""
     settings = {"model": model, "timeBudgetMs": time_budget_ms, "diskCache": False}
     figures = asyncio.run(_measure(settings, lines))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_result(out, figures)
     click.echo(json.dumps(figures))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from bench.result_file import write_result
 from bench.source_prompts import source_texts
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
@@ -48,10 +49,10 @@ def command(model: str, context_tokens: int, repetitions: int, out: Path) -> Non
     settings = Settings(
         model=model, context_tokens=context_tokens, time_budget_ms=_UNHURRIED_MS, max_new_tokens=1
     )
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=".") as folder:
         os.environ[CACHE_VARIABLE] = folder
         figures = measure(settings, repetitions)
-    out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_result(out, figures)
     click.echo(json.dumps(figures))
 
 
@@ -109,7 +110,10 @@ def _answer(backend: LocalBackend, snapshot: DocumentSnapshot) -> Answer:
 def _long_document() -> DocumentSnapshot:
     text = "".join(source_texts(20))[:_CHARACTERS]
     offset = text.index("\n", len(text) // 2) + 1
-    return DocumentSnapshot("file:///a.py", 1, "python", text, offset)
+    # The disk cache keeps text of lasting files only.
+    path = Path(os.environ[CACHE_VARIABLE]).resolve() / "document.py"
+    path.write_text(text, encoding="utf-8", newline="")
+    return DocumentSnapshot(path.as_uri(), 1, "python", text, offset)
 
 
 def _evict_from_memory(folder: Path) -> None:

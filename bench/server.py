@@ -1,7 +1,6 @@
 """``python -m bench server``: what the server adds to the engine's time, and how it starts."""
 
 import asyncio
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from itertools import islice
@@ -14,6 +13,7 @@ import psutil
 from bench.make_traces import TRACES
 from bench.records import percentile
 from bench.replay import Edit, Keystroke, replay
+from bench.result_file import write_result
 from bench.server_figures import answer_figures
 from bench.stdio_client import StdioClient, TimedAnswer, start_server
 from bench.trace import read_trace
@@ -42,7 +42,7 @@ def command(out: Path, requests: int, starts: int, model: str, script: str) -> N
     # An explicit request is to take what one completion takes.
     settings = {**chosen, "alternatives": 1}
     report = asyncio.run(_measure(requests, starts, settings))
-    out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_result(out, report)
 
 
 async def _measure(requests: int, starts: int, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from rich.progress import Progress
 from bench.editor_documents import EditorDocuments
 from bench.make_traces import TRACES
 from bench.replay import Keystroke, replay
+from bench.result_file import write_result
 from bench.trace import Trace, read_traces
 from coder_lsp.child_client import ChildClient, start_child
 from coder_lsp.documents.document import DocumentSnapshot
@@ -86,8 +87,7 @@ def command(
         "outdated": tally.outdated,
         "rss_bytes": _memory_figures(memory),
     }
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_result(out, report)
     click.echo(json.dumps(report))
 
 

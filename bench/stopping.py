@@ -20,6 +20,7 @@ from typing import Any
 
 import click
 
+from bench.result_file import write_result
 from bench.stdio_client import StdioClient, start_server
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
@@ -56,8 +57,7 @@ def command(model: str, trials: int, lines: int, seed: int, json_path: Path) -> 
         "answered": {end: len(times) for end, times in ends.items()},
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
-    json_path.parent.mkdir(parents=True, exist_ok=True)
-    json_path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_result(json_path, report)
     click.echo(json.dumps(report))
 
 

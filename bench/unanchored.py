@@ -30,7 +30,7 @@ def arrange_suffix_first(
     """
     suffix = [template.fim_hole, *suffix_ids]
     prefix = [template.fim_begin, *prefix_ids]
-    return [template.bos, *suffix, *prefix, template.fim_end]
+    return [*template.bos_ids, *suffix, *prefix, template.fim_end]
 
 
 def unanchored_prompt(

@@ -8,7 +8,8 @@
     ├── DocumentError          a document is unknown, not text, or a position is not in it
     ├── ModelFolderError       a model folder is missing, damaged or of another version
     ├── EngineError            the model cannot be run
-    │   └── RuntimeMissing     ONNX Runtime is not installed
+    │   ├── RuntimeMissing     ONNX Runtime is not installed
+    │   └── OutOfMemory        memory, the GPU's or the machine's, does not suffice
     ├── BackendError           a backend could not answer
     ├── InstallError           a model could not be fetched or exported
     └── Cancelled              the work was cancelled; nothing is wrong
@@ -43,6 +44,10 @@ class EngineError(CoderError):
 
 class RuntimeMissing(EngineError):
     """ONNX Runtime is not installed."""
+
+
+class OutOfMemory(EngineError):
+    """Memory, the GPU's or the machine's, does not suffice."""
 
 
 class BackendError(CoderError):

@@ -5,12 +5,17 @@ No folder is created here, and none needs to exist.
 
 import os
 import re
+import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 CACHE_VARIABLE = "CODER_LSP_CACHE_DIR"
 DATA_VARIABLE = "CODER_LSP_DATA_DIR"
 STATE_VARIABLE = "CODER_LSP_STATE_DIR"
 
+# Besides folders named tmp or temp.
+_TEMPORARY = ("/dev/shm", "/run/user", "/var/folders", "/private/var/folders")  # noqa: S108
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
 
 # Importing platformdirs takes time that `initialize` should not wait for.
@@ -50,6 +55,25 @@ def usage_path() -> Path:
 def expanded(path: str) -> Path:
     """Return a path that a user wrote, ``~`` expanded; ``~`` of an unknown user stays."""
     return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises RuntimeError)
+
+
+def path_of_uri(uri: str) -> Path | None:
+    """Return the local file that a URI names; None for any other document.
+
+    ``file://`` alone names no file, and several unnamed buffers of an editor may share it.
+    """
+    parts = urlsplit(uri)
+    if parts.scheme != "file" or parts.netloc not in {"", "localhost"}:
+        return None
+    path = Path(url2pathname(parts.path))
+    return path if path.is_absolute() and path.name else None
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a path is in a folder for temporary files, this system's or another's."""
+    words = {part.lower() for part in path.parts[:-1]}
+    folders = (tempfile.gettempdir(), *_TEMPORARY)
+    return bool(words & {"tmp", ".tmp", "temp"}) or any(map(path.is_relative_to, folders))
 
 
 def is_file_name(name: str) -> bool:

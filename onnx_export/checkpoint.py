@@ -2,7 +2,8 @@
 
 import functools
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from onnx_export.weights import Weight
 
 _SINGLE = "model.safetensors"
 _INDEX = "model.safetensors.index.json"
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.safetensors")
 _READABLE = ("F32", "F16", "BF16")
 
 
@@ -47,10 +49,9 @@ class Checkpoint:
 
     @property
     def identity(self) -> str:
-        """Names, sizes and times of the files: who changes one changes these."""
-        files = {file.path: file for file in self._files.values()}
-        stats = [(path.name, path.stat()) for path in sorted(files)]
-        text = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
+        """A sum over samples of the files' content; a copy of a checkpoint has the same."""
+        files = {file.path.name: file.source for file in self._files.values()}
+        text = "\n".join(f"{name} {files[name].content_sum()}" for name in sorted(files))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def __contains__(self, name: str) -> bool:
@@ -90,17 +91,19 @@ class Checkpoint:
         return self._files[name].rows_of_slice(name, index, start, end)
 
     def _open(self, folder: Path) -> dict[str, SafetensorsFile]:
-        if not folder.is_dir():
-            raise CheckpointError(f"There is no folder {folder}. Name a Hugging Face folder.")
         if (folder / _INDEX).is_file():
             return self._open_shards(folder, _weight_map(folder / _INDEX))
-        if (folder / _SINGLE).is_file():
-            file = self._open_file(folder / _SINGLE)
-            return dict.fromkeys(file.names, file)
-        raise CheckpointError(
-            f"{folder} holds neither {_SINGLE} nor {_INDEX}. Only safetensors are read; "
-            "download the checkpoint in that format."
-        )
+        found = dict[str, SafetensorsFile]()
+        for path in weight_files(folder):
+            file = self._open_file(path)
+            for name in file.names:
+                if name in found:
+                    raise CheckpointError(
+                        f"{path} and {found[name].path} both hold the tensor {name}. Download the "
+                        "checkpoint again."
+                    )
+                found[name] = file
+        return found
 
     def _open_shards(
         self, folder: Path, weight_map: Mapping[str, str]
@@ -120,6 +123,52 @@ class Checkpoint:
         file = SafetensorsFile(path)
         self._stack.callback(file.close)
         return file
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Return the files that hold the weights. Raises ``CheckpointError``.
+
+    They are those that the index names, else ``model.safetensors``, else the shards of one model,
+    else the only safetensors file. Others in the folder, such as another format's copy, are not.
+    """
+    if not folder.is_dir():
+        raise CheckpointError(f"There is no folder {folder}. Name a Hugging Face folder.")
+    if (folder / _INDEX).is_file():
+        return [folder / name for name in sorted(set(_weight_map(folder / _INDEX).values()))]
+    if (folder / _SINGLE).is_file():
+        return [folder / _SINGLE]
+    found = sorted(folder.glob("*.safetensors"))
+    shards = [path for path in found if _SHARD.fullmatch(path.name)]
+    if shards:
+        return _complete(shards)
+    if len(found) != 1:
+        held = ", ".join(path.name for path in found) or "no safetensors file at all"
+        raise CheckpointError(
+            f"{folder} holds neither {_SINGLE} nor {_INDEX}, but {held}. Only safetensors are "
+            "read; download the checkpoint in that format."
+        )
+    return found
+
+
+def _complete(shards: Sequence[Path]) -> list[Path]:
+    """Return the shards of one model, which must all be there."""
+    first = _SHARD.fullmatch(shards[0].name)
+    assert first is not None
+    count = int(first["count"])
+    names = [f"{first['stem']}-{i:05}-of-{count:05}.safetensors" for i in range(1, count + 1)]
+    for name in names:
+        if shards[0].with_name(name) not in shards:
+            raise CheckpointError(
+                f"{shards[0].with_name(name)} is missing, and there is no {_INDEX} that would say "
+                "that it is not needed. Download the checkpoint again."
+            )
+    stray = [path.name for path in shards if path.name not in names]
+    if stray:
+        raise CheckpointError(
+            f"{shards[0].parent} holds shards of two models, among them {stray[0]}, and no "
+            f"{_INDEX} that would say which are meant. Download one checkpoint to an empty folder."
+        )
+    return list(shards)
 
 
 def _weight_map(path: Path) -> dict[str, str]:

@@ -10,12 +10,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from onnx_export.config import ExportConfig, Precision, Target
+from onnx_export.config import RECOMMENDED, ExportConfig, Precision, Target
 from onnx_export.errors import ExportError
-from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, check, export
+from onnx_export.export import Labels, check, export
+from onnx_export.inspection import inspect, tell
 from onnx_export.partial_folder import partial_path
 from onnx_export.progress_report import JsonReport, Style, reporting
 from onnx_export.reference import require_reference
+from onnx_export.source import HuggingFaceFolder, MadeUp, Source, open_source
 from onnx_export.via_optimum import export_via_optimum
 
 _PATH = click.Path(path_type=Path)
@@ -24,8 +26,13 @@ _INTERRUPTED = 130
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.argument("folders", nargs=-1, required=True, type=_PATH, metavar="[HF_DIR] OUT_DIR")
-@click.option("--precision", type=click.Choice(["fp32", "fp16", "int8", "int4"]), help="Required.")
+@click.argument("folders", nargs=-1, required=True, type=_PATH, metavar="[SOURCE] OUT_DIR")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "fp16", "int8", "int4", "keep"]),
+    help="keep: Q4_0 and Q8_0 of a GGUF file as they are, the rest in int8. Default: keep for a "
+    f"GGUF file that is mostly Q4_0 or Q8_0, else {RECOMMENDED}.",
+)
 @click.option("--target", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
 @click.option("--block-size", default=32, show_default=True, help="Weights that share a scale.")
 @click.option(
@@ -45,14 +52,18 @@ _INTERRUPTED = 130
 @click.option(
     "--check", "checks_only", is_flag=True, help="Read all but the weights, write nothing."
 )
-@click.option("--random-weights", type=_PATH, metavar="CONFIG_JSON", help="In HF_DIR's place.")
+@click.option("--inspect", "inspects", is_flag=True, help="Describe SOURCE; needs no OUT_DIR.")
+@click.option("--json", "as_json", is_flag=True, help="With --inspect: as one JSON object.")
+@click.option("--random-weights", type=_PATH, metavar="CONFIG_JSON", help="In SOURCE's place.")
 @click.option("--layers", type=int, help="With --random-weights: cut the model to so many layers.")
 @click.option("--seed", default=0, show_default=True, help="With --random-weights.")
 @click.option("--tokenizer", type=_PATH, help="Default: tokenizer.json beside config.json.")
 @click.option("--name", help="The model's name in the manifest. Default: OUT_DIR's.")
-@click.option("--license", "license_", help="Default: what HF_DIR's README.md says at its top.")
+@click.option("--license", "license_", help="Default: what SOURCE says.")
 @click.option("--num-generable-ids", type=int, help="Ids from this one on are never generated.")
-@click.option("--via", type=click.Choice(["optimum"]), help="Write optimum's graph of HF_DIR only.")
+@click.option(
+    "--via", type=click.Choice(["optimum"]), help="Write optimum's graph of SOURCE, a folder."
+)
 @click.option(
     "--progress",
     "style",
@@ -71,6 +82,8 @@ def command(
     context_length: int | None,
     verify: bool,  # noqa: FBT001
     checks_only: bool,  # noqa: FBT001
+    inspects: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001
     random_weights: Path | None,
     layers: int | None,
     seed: int,
@@ -81,24 +94,28 @@ def command(
     via: str | None,
     style: Style,
 ) -> None:
-    """Export a Hugging Face folder (DeepSeek-V2 or Llama) to a model folder of coder-lsp.
+    """Export a model to a model folder of coder-lsp.
 
-    Interrupted, the same command goes on where it was.
+    SOURCE is a Hugging Face folder or a GGUF file (the first one, if the model is split) of the
+    architecture DeepSeek-V2, Llama or Qwen2. If the command is interrupted, the same command
+    continues.
     """
-    if verify and random_weights is not None:
-        raise click.UsageError("--verify needs HF_DIR: transformers cannot load made-up weights.")
-    source, out_dir = _source(folders, random_weights, layers, seed)
+    if inspects:
+        _inspect(folders, as_json=as_json)
+        return
+    if as_json:
+        raise click.UsageError("--json goes with --inspect only; see --progress json.")
     labels = Labels(name, license_, num_generable_ids, tokenizer)
+    out_dir = folders[-1]
     try:
+        source = _source(folders, random_weights, layers, seed)
         if via is not None:
             _export_via_optimum(source, out_dir, precision)
             return
-        if precision is None:
-            raise click.MissingParameter(param_hint="'--precision'", param_type="option")
         if verify:
-            require_reference()
+            _require_verifiable(source)
         config = ExportConfig(
-            precision,
+            precision or source.default_precision,
             block_size,
             context_length,
             expert_block_size,
@@ -109,7 +126,7 @@ def command(
             check(source, out_dir, config, labels)
             return
         _export(source, out_dir, config, labels, style)
-        if verify and isinstance(source, HuggingFaceFolder):
+        if isinstance(source, HuggingFaceFolder) and verify:
             _verify(source.path, out_dir)
     except ExportError as exc:
         _fail(style, str(exc), 1)
@@ -131,31 +148,40 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 
 def _source(
     folders: tuple[Path, ...], random_weights: Path | None, layers: int | None, seed: int
-) -> tuple[HuggingFaceFolder | MadeUp, Path]:
+) -> Source:
     match folders, random_weights:
-        case [hf_dir, out_dir], None:
+        case [path, _], None:
             if layers is not None:
                 raise click.UsageError("--layers goes with --random-weights only.")
-            return HuggingFaceFolder(hf_dir), out_dir
-        case [out_dir], Path():
-            return MadeUp(random_weights, layers, seed), out_dir
+            return open_source(path)
+        case [_], Path():
+            return MadeUp(random_weights, layers, seed)
         case _, None:
-            raise click.UsageError("Name two folders: HF_DIR and OUT_DIR.")
+            raise click.UsageError("Name two paths: SOURCE and OUT_DIR.")
     raise click.UsageError("With --random-weights name one folder only: OUT_DIR.")
 
 
-def _export_via_optimum(
-    source: HuggingFaceFolder | MadeUp, out_dir: Path, precision: Precision | None
-) -> None:
+def _inspect(folders: tuple[Path, ...], *, as_json: bool) -> None:
+    if len(folders) != 1:
+        raise click.UsageError("With --inspect name one path only: SOURCE.")
+    try:
+        click.echo(tell(inspect(folders[0]), as_json=as_json))
+    except ExportError as exc:
+        _fail("json" if as_json else "none", str(exc), 1)
+
+
+def _export_via_optimum(source: Source, out_dir: Path, precision: Precision | None) -> None:
     if not isinstance(source, HuggingFaceFolder):
-        raise click.UsageError("--via optimum needs HF_DIR: it cannot load made-up weights.")
+        raise click.UsageError(
+            "--via optimum needs a folder: it loads neither GGUF files nor made-up weights."
+        )
     if precision not in {None, "fp32"}:
         raise click.UsageError("--via optimum writes fp32 only.")
     export_via_optimum(source.path, out_dir)
 
 
 def _export(
-    source: HuggingFaceFolder | MadeUp,
+    source: Source,
     out_dir: Path,
     config: ExportConfig,
     labels: Labels,
@@ -184,6 +210,15 @@ def _fail(style: Style, message: str, exit_code: int) -> NoReturn:
     else:
         click.echo(f"Error: {message}", err=True)
     sys.exit(exit_code)
+
+
+def _require_verifiable(source: Source) -> None:
+    """Refuse before any work what could not be compared afterwards."""
+    if not isinstance(source, HuggingFaceFolder):
+        raise click.UsageError(
+            "--verify needs a Hugging Face folder: transformers loads no other source here."
+        )
+    require_reference()
 
 
 def _verify(hf_dir: Path, out_dir: Path) -> None:

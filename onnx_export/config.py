@@ -1,23 +1,31 @@
 """What all architectures have in common, and what the exporter is asked for; frozen and checked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal, Self
 
 from onnx_export.errors import ConfigError
+from onnx_export.quantization import MAX_BLOCK_SIZE, MIN_BLOCK_SIZE
+from onnx_export.recipes import RECIPES, Recipe
 
 CONFIG_NAME = "config.json"
-MIN_BLOCK_SIZE = 16
-MAX_BLOCK_SIZE = 256
+# QMoE for CUDA has no blocks of 16.
+MIN_EXPERT_BLOCK_SIZES: Mapping[str, int] = MappingProxyType({"cpu": MIN_BLOCK_SIZE, "cuda": 32})
 
-Precision = Literal["fp32", "fp16", "int8", "int4"]
+Precision = Literal["fp32", "fp16", "int8", "int4", "keep"]
 Target = Literal["cpu", "cuda"]
+
+# What an export is written in unless something else is asked for.
+RECOMMENDED: Precision = "int4"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     """The fields of ``config.json`` that every architecture has; names as in that file.
 
-    Each model type has a subclass; ``model_types.py`` reads the right one.
+    Each model type has a subclass; ``model_types.py`` reads the right one. A token that the file
+    does not name is None. If it names several ends of text, ``eos_token_id`` is the first.
     """
 
     model_type: str
@@ -30,8 +38,8 @@ class ModelConfig:
     max_position_embeddings: int
     tie_word_embeddings: bool
     rope_theta: float
-    bos_token_id: int
-    eos_token_id: int
+    bos_token_id: int | None
+    eos_token_id: int | None
 
     def with_layers(self, num_hidden_layers: int) -> Self:
         """Return the same model cut to its first layers."""
@@ -48,8 +56,8 @@ class ExportConfig:
     """What is asked for.
 
     ``context_length`` None means the model's own limit; ``asked_expert_block_size`` None means what
-    suits the precision. ``scale_search`` is
-    for four bits: it takes some minutes at Lite's size.
+    suits the precision. ``scale_search`` is for four bits: it takes some minutes at Lite's size.
+    ``asked_recipe`` None means the recipe of the precision.
     """
 
     precision: Precision
@@ -58,6 +66,7 @@ class ExportConfig:
     asked_expert_block_size: int | None = None
     target: Target = "cpu"
     scale_search: bool = True
+    asked_recipe: Recipe | None = None
 
     def __post_init__(self) -> None:
         for size in (self.block_size, self.expert_block_size):
@@ -87,9 +96,17 @@ class ExportConfig:
                 )
 
     @property
+    def recipe(self) -> Recipe | None:
+        """How many bits which weights have; None if weights stay floats."""
+        return self.asked_recipe or RECIPES.get((self.precision, self.target))
+
+    @property
     def bits(self) -> int | None:
-        """Bits of a quantized weight, None where weights stay floats."""
-        return {"int8": 8, "int4": 4}.get(self.precision)
+        """Bits of a quantized weight, None where weights stay floats.
+
+        With ``keep`` they are those of weights that the source does not store in blocks.
+        """
+        return {"int8": 8, "int4": 4, "keep": 8}.get(self.precision)
 
     @property
     def expert_block_size(self) -> int:

@@ -22,10 +22,20 @@ def field(
         if default is None:
             raise ConfigError(f"config.json: the field {name} is missing.")
         return default
+    if kind is int and isinstance(value, float) and value.is_integer():
+        value = int(value)
     accepted = (int, float) if kind is float else (kind,)
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         raise ConfigError(f"config.json: {name} must be of type {kind.__name__}, found {value!r}.")
     return kind(value)
+
+
+def token_id(document: Mapping[str, Any], name: str) -> int | None:
+    """Return a token's id, or the first of a list of them; None stands for an absent token."""
+    value = document.get(name)
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return None if value is None else field({name: value}, name, int)
 
 
 def rope_parameters(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -39,7 +49,7 @@ def rope_parameters(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def rope_type(rope: Mapping[str, Any], supported: Sequence[str]) -> str:
     """Return the kind of rotary embeddings. Raises ``ConfigError`` unless it is supported."""
-    kind = rope.get("rope_type", rope.get("type", "default"))
+    kind = rope.get("rope_type") or rope.get("type") or "default"
     if kind not in supported:
         raise ConfigError(
             f"config.json: rotary embeddings of type {kind!r} are not supported; "

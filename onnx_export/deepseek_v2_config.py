@@ -12,6 +12,7 @@ from onnx_export.config_file import (
     require_supported,
     rope_parameters,
     rope_type,
+    token_id,
     unsupported,
 )
 from onnx_export.errors import ConfigError
@@ -53,6 +54,11 @@ class DeepseekV2Config(ModelConfig):
     def cache_width(self) -> int:
         """Values a token adds to each layer's cache: the latent and the rotated key."""
         return self.kv_lora_rank + self.qk_rope_head_dim
+
+    @property
+    def cache_values_per_token(self) -> int:
+        """Values that a token adds to the caches of all layers."""
+        return self.num_hidden_layers * self.cache_width
 
     @property
     def cache_layout(self) -> dict[str, int | str]:
@@ -105,8 +111,8 @@ def parse_deepseek_v2_config(document: Mapping[str, Any]) -> DeepseekV2Config:
         tie_word_embeddings=field(document, "tie_word_embeddings", bool, default=False),
         rope_theta=field(rope, "rope_theta", float, 10000.0),
         yarn=_yarn(rope),
-        bos_token_id=field(document, "bos_token_id", int),
-        eos_token_id=field(document, "eos_token_id", int),
+        bos_token_id=token_id(document, "bos_token_id"),
+        eos_token_id=token_id(document, "eos_token_id"),
     )
     _require_consistent(config)
     return config
@@ -114,9 +120,10 @@ def parse_deepseek_v2_config(document: Mapping[str, Any]) -> DeepseekV2Config:
 
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "model_type": ("deepseek_v2",),
-    "hidden_act": ("silu", None),
+    "hidden_act": ("silu", "swish", None),
     "q_lora_rank": (None,),
-    "topk_method": ("greedy", None),
+    # The second is a slip of the pen in published files.
+    "topk_method": ("greedy", "gready", None),
     "scoring_func": ("softmax", None),
     "norm_topk_prob": (False, None),
     "attention_bias": (False, None),

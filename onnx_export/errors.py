@@ -6,6 +6,7 @@
     ├── ConfigError          config.json or an option asks for something that is not supported
     ├── CheckpointError      a tensor is missing, cut off or of another shape
     ├── TokenizerError       tokenizer.json is missing or lacks a token that the manifest needs
+    │   └── FimMissing       the model has no fill-in-the-middle tokens
     ├── OutputError          the model folder cannot be written
     │   └── RoomError        too little disk space or memory is left for it
     └── ReferenceMissing     torch or transformers is not installed
@@ -28,6 +29,10 @@ class CheckpointError(ExportError):
 
 class TokenizerError(ExportError):
     """``tokenizer.json`` is missing or lacks a token that the manifest needs."""
+
+
+class FimMissing(TokenizerError):
+    """The tokenizer has no fill-in-the-middle tokens that are known here."""
 
 
 class OutputError(ExportError):

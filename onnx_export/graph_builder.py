@@ -14,6 +14,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
+from onnx_export.finite import require_finite
 from onnx_export.float_types import SINGLE, FloatTypes
 from onnx_export.segments import Array, PlacedSegment, Segment, StoredTensor, place
 from onnx_export.weights import Weight, Weights
@@ -141,19 +142,13 @@ class GraphBuilder:
 
         def make() -> Iterator[Array]:
             for part in read():
-                yield part.astype(dtype.numpy(), copy=False)
+                # What is too large for the type becomes infinite, and is refused.
+                with np.errstate(over="ignore"):
+                    stored = part.astype(dtype.numpy(), copy=False)
+                require_finite(name, stored)
+                yield stored
 
         return self.stored_together([StoredTensor(name, dtype, shape)], make)[0]
-
-    def lazy(
-        self, name: str, dtype: ir.DataType, shape: tuple[int, ...], make: Callable[[], Array]
-    ) -> ir.Value:
-        """Return an initializer whose content is made when it is written; ``name`` is absolute."""
-
-        def make_whole() -> Iterator[Array]:
-            yield make()
-
-        return self.stored_together([StoredTensor(name, dtype, shape)], make_whole)[0]
 
     def stored_together(
         self, tensors: Sequence[StoredTensor], make: Callable[[], Iterator[Array]]

@@ -4,96 +4,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from onnx_export.config import ModelConfig
-from onnx_export.config_file import (
-    field,
-    require_positive,
-    require_supported,
-    rope_parameters,
-    rope_type,
-)
-from onnx_export.errors import ConfigError
+from onnx_export.config_file import require_supported
+from onnx_export.grouped_config import GroupedConfig
 
 _MODELS = "Llama models without biases, such as those of DeepSeek-Coder v1,"
 
 
 @dataclass(frozen=True, slots=True)
-class LlamaConfig(ModelConfig):
-    """A Llama model without biases; names as in ``config.json``.
-
-    ``rope_factor`` divides the positions: 1.0 is plain rotation, DeepSeek-Coder v1 has 4.0.
-    """
-
-    num_key_value_heads: int
-    head_dim: int
-    rope_factor: float
-
-    @property
-    def cache_layout(self) -> dict[str, int | str]:
-        """What the manifest says of the cache, but for the type of its values."""
-        return {
-            "kind": "gqa",
-            "num_layers": self.num_hidden_layers,
-            "num_key_value_heads": self.num_key_value_heads,
-            "head_dim": self.head_dim,
-        }
+class LlamaConfig(GroupedConfig):
+    """A Llama model without biases."""
 
 
 def parse_llama_config(document: Mapping[str, Any]) -> LlamaConfig:
     """Check ``config.json``'s content. Raises ``ConfigError``, naming the field."""
     require_supported(document, _SUPPORTED, _MODELS)
-    rope = rope_parameters(document)
-    hidden_size = field(document, "hidden_size", int)
-    num_attention_heads = field(document, "num_attention_heads", int)
-    config = LlamaConfig(
-        model_type=str(document["model_type"]),
-        vocab_size=field(document, "vocab_size", int),
-        hidden_size=hidden_size,
-        num_hidden_layers=field(document, "num_hidden_layers", int),
-        num_attention_heads=num_attention_heads,
-        num_key_value_heads=field(document, "num_key_value_heads", int, num_attention_heads),
-        head_dim=field(document, "head_dim", int, hidden_size // max(num_attention_heads, 1)),
-        intermediate_size=field(document, "intermediate_size", int),
-        rms_norm_eps=field(document, "rms_norm_eps", float, 1e-6),
-        max_position_embeddings=field(document, "max_position_embeddings", int),
-        tie_word_embeddings=field(document, "tie_word_embeddings", bool, default=False),
-        rope_theta=field(rope, "rope_theta", float, 10000.0),
-        rope_factor=_rope_factor(rope),
-        bos_token_id=field(document, "bos_token_id", int),
-        eos_token_id=field(document, "eos_token_id", int),
-    )
-    _require_consistent(config)
-    return config
+    return LlamaConfig.parse(document)
 
 
 _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "model_type": ("llama",),
-    "hidden_act": ("silu", None),
+    "hidden_act": ("silu", "swish", None),
     "attention_bias": (False, None),
     "mlp_bias": (False, None),
 }
-
-
-def _rope_factor(rope: Mapping[str, Any]) -> float:
-    kind = rope_type(rope, ("default", "linear"))
-    return 1.0 if kind == "default" else field(rope, "factor", float)
-
-
-def _require_consistent(config: LlamaConfig) -> None:
-    require_positive(config)
-    kv_heads = config.num_key_value_heads
-    if kv_heads < 1 or config.num_attention_heads % kv_heads:
-        raise ConfigError(
-            f"config.json: num_attention_heads ({config.num_attention_heads}) must be a multiple "
-            f"of num_key_value_heads, which is {kv_heads}."
-        )
-    # ONNX Runtime's GroupQueryAttention refuses to rotate others.
-    if config.head_dim < 1 or config.head_dim % 16:
-        raise ConfigError(
-            f"config.json: head_dim must be a multiple of 16 and is {config.head_dim}."
-        )
-    if not config.rope_factor >= 1.0:
-        raise ConfigError(
-            "config.json: the factor of linear rotary embeddings must be at least 1 and is "
-            f"{config.rope_factor}."
-        )

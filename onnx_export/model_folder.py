@@ -11,15 +11,13 @@ from typing import Any
 
 import onnx_ir as ir
 
-from onnx_export.config import ExportConfig
-from onnx_export.errors import OutputError
+from onnx_export.config import ExportConfig, Precision
 from onnx_export.float_types import FloatTypes
 from onnx_export.graph_builder import WEIGHTS_NAME, ExportGraph
 from onnx_export.model_types import KnownConfig
 from onnx_export.parameter_count import num_active_parameters, num_parameters
 from onnx_export.partial_folder import JOURNAL_NAME, partial_folder
 from onnx_export.progress import PhaseClock, ReportProgress
-from onnx_export.recipes import recipe_of
 from onnx_export.room import require_disk_space, require_memory
 from onnx_export.tokenizer_file import TOKENIZER_NAME, TokenizerFile
 from onnx_export.weights_file import FileEntry, WeightsFile
@@ -37,6 +35,7 @@ class Description:
     source_model: str
     license: str
     num_generable_ids: int
+    is_instruct: bool
 
 
 def write_model_folder(
@@ -51,38 +50,29 @@ def write_model_folder(
 ) -> None:
     """Write everything, then move it to ``out_dir``. Raises ``OutputError`` and ``RoomError``.
 
-    An earlier run that broke off is gone on with, if it was to write the same.
+    If an earlier run that was to write the same broke off, this one continues it.
     """
-    require_free(out_dir)
     graph_bytes = ir.to_proto(graph.model).SerializeToString(deterministic=True)
     job = f"{hashlib.sha256(graph_bytes).hexdigest()}\n{weights_identity}\n{export}\n"
     with partial_folder(out_dir, job) as folder:
         files = {
             WEIGHTS_NAME: _write_weights(folder, graph, on_progress),
             GRAPH_NAME: _write_file(folder / GRAPH_NAME, graph_bytes),
-            TOKENIZER_NAME: _write_file(folder / TOKENIZER_NAME, tokenizer.path.read_bytes()),
+            TOKENIZER_NAME: _write_file(folder / TOKENIZER_NAME, tokenizer.content),
         }
-        manifest = _manifest(model, export, tokenizer, description, files)
+        manifest = _manifest(graph, model, export, tokenizer, description, files)
         text = json.dumps(manifest, ensure_ascii=False, indent=2)
         (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def require_free(out_dir: Path) -> None:
-    """Raise ``OutputError`` unless ``out_dir`` is absent or empty."""
-    if out_dir.is_dir() and not any(out_dir.iterdir()):
-        return
-    if out_dir.exists():
-        raise OutputError(f"{out_dir} exists already. Remove it or name another folder.")
-
-
 def _manifest(
+    graph: ExportGraph,
     model: KnownConfig,
     export: ExportConfig,
     tokenizer: TokenizerFile,
     description: Description,
     files: dict[str, FileEntry],
 ) -> dict[str, Any]:
-    recipe = recipe_of(export)
     return {
         "format_version": FORMAT_VERSION,
         "name": description.name,
@@ -99,8 +89,8 @@ def _manifest(
             "num_hidden_layers": model.num_hidden_layers,
             "num_attention_heads": model.num_attention_heads,
         },
-        "precision": export.precision,
-        "recipe": export.precision if recipe is None else recipe.name,
+        "precision": _precision(graph, export),
+        "recipe": export.precision if export.recipe is None else export.recipe.name,
         "block_size": export.block_size,
         "expert_block_size": export.expert_block_size,
         "target": export.target,
@@ -109,17 +99,31 @@ def _manifest(
         "cache": _cache(model, export),
         "fim": {
             "order": "psm",
-            "bos": model.bos_token_id,
+            "bos": tokenizer.bos(model),
             "eos": tokenizer.eos(model),
             "fim_begin": tokenizer.fim_begin,
             "fim_hole": tokenizer.fim_hole,
             "fim_end": tokenizer.fim_end,
+            "names": {
+                "fim_begin": tokenizer.tokens.fim_begin,
+                "fim_hole": tokenizer.tokens.fim_hole,
+                "fim_end": tokenizer.tokens.fim_end,
+            },
             "snippets": "before_fim_begin",
         },
         "num_generable_ids": description.num_generable_ids,
+        "is_instruct": description.is_instruct,
         "context_length": export.resolve_context_length(model),
         "files": {name: asdict(files[name]) for name in sorted(files)},
     }
+
+
+def _precision(graph: ExportGraph, export: ExportConfig) -> Precision:
+    """Return the precision; of kept blocks, that of the smallest ones."""
+    if export.precision != "keep":
+        return export.precision
+    bits = [n.attributes["bits"].as_int() for n in graph.graph if n.op_type == "MatMulNBits"]
+    return "int4" if 4 in bits else "int8"  # noqa: PLR2004
 
 
 def _cache(model: KnownConfig, export: ExportConfig) -> dict[str, int | str]:

@@ -2,8 +2,9 @@
 
 from onnx_export.config import ModelConfig
 from onnx_export.deepseek_v2_config import DeepseekV2Config
-from onnx_export.llama_config import LlamaConfig
+from onnx_export.grouped_config import GroupedConfig
 from onnx_export.model_types import KnownConfig
+from onnx_export.qwen2_config import Qwen2Config
 
 
 def num_parameters(config: KnownConfig) -> int:
@@ -11,8 +12,8 @@ def num_parameters(config: KnownConfig) -> int:
     match config:
         case DeepseekV2Config():
             return _tables(config) + _deepseek_v2_layers(config, config.n_routed_experts)
-        case LlamaConfig():
-            return _tables(config) + _llama_layers(config)
+        case GroupedConfig():
+            return _tables(config) + _grouped_layers(config)
 
 
 def num_active_parameters(config: KnownConfig) -> int:
@@ -20,8 +21,8 @@ def num_active_parameters(config: KnownConfig) -> int:
     match config:
         case DeepseekV2Config():
             return _tables(config) + _deepseek_v2_layers(config, config.num_experts_per_tok)
-        case LlamaConfig():
-            return _tables(config) + _llama_layers(config)
+        case GroupedConfig():
+            return _tables(config) + _grouped_layers(config)
 
 
 def _tables(config: ModelConfig) -> int:
@@ -30,10 +31,12 @@ def _tables(config: ModelConfig) -> int:
     return tables * config.vocab_size * config.hidden_size + config.hidden_size
 
 
-def _llama_layers(config: LlamaConfig) -> int:
+def _grouped_layers(config: GroupedConfig) -> int:
     hidden = config.hidden_size
-    heads = 2 * config.num_attention_heads + 2 * config.num_key_value_heads
-    attention = heads * config.head_dim * hidden
+    queries, keys = config.num_attention_heads, config.num_key_value_heads
+    attention = (2 * queries + 2 * keys) * config.head_dim * hidden
+    if isinstance(config, Qwen2Config):
+        attention += (queries + 2 * keys) * config.head_dim
     feed_forward = 3 * hidden * config.intermediate_size
     return config.num_hidden_layers * (attention + feed_forward + 2 * hidden)
 

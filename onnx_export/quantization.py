@@ -5,7 +5,7 @@ its own, or ``2 ** (bits - 1)`` for all blocks. Four-bit values are packed two t
 one in the low nibble.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -13,10 +13,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from onnx_export.config import MIN_BLOCK_SIZE
-from onnx_export.errors import CheckpointError, ConfigError
+from onnx_export.errors import ConfigError
+from onnx_export.finite import require_finite
 from onnx_export.processors import num_processors
 from onnx_export.segments import Array
+from onnx_export.weights import Weight, common_form
 
 ScaleType = Literal["float32", "float16"]
 Columns = NDArray[np.float32]
@@ -29,6 +30,9 @@ _MAX_THREADS = 16
 # Parts of the scale that the greatest value of a block asks for.
 _FACTORS = (1.0, 0.95, 0.9, 0.85, 0.8)
 _NIBBLE_BITS = 4
+
+MIN_BLOCK_SIZE = 16
+MAX_BLOCK_SIZE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,9 @@ class Quantization:
 
     With ``searches`` each block's scale is chosen among several by the squared error. With
     ``has_zero_points`` each block has a zero point of its own, so that its integers cover the range
-    from its least value to its greatest one.
+    from its least value to its greatest one. With ``keeps`` weights that their source stores in
+    blocks of this form keep the bits and the size of these blocks. ``min_block_size`` is the
+    smallest one that the kernel has.
     """
 
     bits: int
@@ -57,6 +63,8 @@ class Quantization:
     scale_type: ScaleType = "float32"
     searches: bool = False
     has_zero_points: bool = False
+    keeps: bool = False
+    min_block_size: int = MIN_BLOCK_SIZE
 
     @property
     def zero_point(self) -> int:
@@ -81,29 +89,49 @@ class Quantization:
     def fitted_to(self, *row_lengths: int) -> "Quantization":
         """Return the same with a block that divides all rows. Raises ``ConfigError``."""
         size = self.block_size
-        while size >= MIN_BLOCK_SIZE:
+        while size >= self.min_block_size:
             if all(length % size == 0 for length in row_lengths):
                 return replace(self, block_size=size)
             size //= 2
         raise ConfigError(
             f"Rows of {' and '.join(map(str, row_lengths))} weights cannot be quantized: a "
-            f"multiple of {MIN_BLOCK_SIZE} is needed. Export this model with --precision fp32."
+            f"multiple of {self.min_block_size} is needed. Export this model with --precision fp32 "
+            "or fp16."
         )
 
-    def stream(self, name: str, parts: Iterable[NDArray[np.float32]]) -> Iterator[Array]:
+    def suited_to(self, weights: Sequence[Weight]) -> "Quantization":
+        """Return what fits weights that one node multiplies with. Raises ``ConfigError``."""
+        form = common_form(weights) if self.keeps else None
+        if form is None:
+            return self.fitted_to(*{weight.shape[-1] for weight in weights})
+        bits, block_size = form
+        return replace(self, bits=bits, block_size=block_size, scale_type="float16")
+
+    def rows_of(self, weight: Weight, start: int, end: int) -> NDArray[np.float32] | QuantizedRows:
+        """Return rows of a weight, as they are stored if that is in this very form."""
+        blocks = weight.blocks
+        form = (self.bits, self.block_size)
+        if blocks is None or self.has_zero_points or (blocks.bits, blocks.block_size) != form:
+            return weight.rows(start, end)
+        integers, scales = blocks.rows(start, end)
+        return QuantizedRows(integers, scales.astype(self.scale_type), None)
+
+    def slabs_of(self, weight: Weight) -> Iterator[NDArray[np.float32] | QuantizedRows]:
+        """Yield all rows of a weight, slab by slab."""
+        return (self.rows_of(weight, start, end) for start, end in weight.spans())
+
+    def stream(
+        self, name: str, parts: Iterable[NDArray[np.float32] | QuantizedRows]
+    ) -> Iterator[Array]:
         """Yield the packed integers of all rows, part by part, then all scales and zero points.
 
         Raises ``CheckpointError`` with the tensor's ``name`` if a weight is no finite number.
         """
         scales, zero_points = list[Array](), list[Array]()
         for part in parts:
-            rows = self.quantize(part)
-            if not np.isfinite(rows.scales).all():
-                raise CheckpointError(
-                    f"The tensor {name} contains a weight that is not a finite number, or is too "
-                    f"large for a scale in {self.scale_type}. The checkpoint is damaged: download "
-                    "it again."
-                )
+            rows = part if isinstance(part, QuantizedRows) else self.quantize(part)
+            # A weight that is no finite number makes the scale of its block none.
+            require_finite(name, rows.scales)
             scales.append(rows.scales)
             if rows.zero_points is not None:
                 zero_points.append(rows.zero_points)

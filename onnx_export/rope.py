@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnx_export.deepseek_v2_config import DeepseekV2Config, YarnConfig
-from onnx_export.llama_config import LlamaConfig
+from onnx_export.grouped_config import GroupedConfig
 
 
 def inverse_frequencies(config: DeepseekV2Config) -> NDArray[np.float32]:
@@ -25,7 +25,7 @@ def inverse_frequencies(config: DeepseekV2Config) -> NDArray[np.float32]:
     return interpolated * (np.float32(1.0) - keep) + extrapolated * keep
 
 
-def linear_inverse_frequencies(config: LlamaConfig) -> NDArray[np.float32]:
+def linear_inverse_frequencies(config: GroupedConfig) -> NDArray[np.float32]:
     """Return the same with positions divided by the factor of linear scaling; ``[head / 2]``."""
     plain = np.float32(1.0) / _frequencies(config.head_dim, config.rope_theta)
     return plain / np.float32(config.rope_factor)

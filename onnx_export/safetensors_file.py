@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from onnx_export.errors import CheckpointError
+from onnx_export.source_file import SourceFile
 
 # Pages of a mapping count as memory of this process once they were read. A new mapping starts
 # without any, so that a checkpoint of 31 GB can be read on a machine with eight.
@@ -22,6 +23,7 @@ class SafetensorsFile:
     def __init__(self, path: Path) -> None:
         """Map the file. Raises ``CheckpointError``."""
         self.path = path
+        self.source = SourceFile.open(path)
         self._file = _open(path)
         self._num_bytes_read = 0
         self.names = frozenset(self._file.keys())
@@ -47,10 +49,9 @@ class SafetensorsFile:
         return self._read(name, lambda tensor: tensor[index, start:end])
 
     def _read(self, name: str, select: Callable[[Any], Any]) -> NDArray[np.float32]:
+        self.source.require_same()
         if self._num_bytes_read > _MAX_MAPPED_BYTES:
-            self.close()
-            self._file = _open(self.path)
-            self._num_bytes_read = 0
+            self._map_anew()
         try:
             values = np.asarray(select(self._file.get_slice(name)))
         except (SafetensorError, OSError) as exc:
@@ -59,6 +60,12 @@ class SafetensorsFile:
             ) from exc
         self._num_bytes_read += values.nbytes
         return values.astype(np.float32)
+
+    def _map_anew(self) -> None:
+        newer = _open(self.path)
+        self.close()
+        self._file = newer
+        self._num_bytes_read = 0
 
 
 def _open(path: Path) -> Any:

@@ -36,10 +36,8 @@ def verify(hf_dir: Path, model_folder: Path) -> list[Comparison]:
     text_ids = _text_ids(model_folder / TOKENIZER_NAME)
     capacity = max(_PROMPT_LENGTHS) + _NUM_NEW_TOKENS
     run = GraphRun(model_folder, capacity)
-    return [
-        _compare(reference, run, [config.bos_token_id, *text_ids[: length - 1]])
-        for length in _PROMPT_LENGTHS
-    ]
+    start = [] if config.bos_token_id is None else [config.bos_token_id]
+    return [_compare(reference, run, [*start, *text_ids][:length]) for length in _PROMPT_LENGTHS]
 
 
 def _compare(reference: Reference, run: GraphRun, prompt: list[int]) -> Comparison:

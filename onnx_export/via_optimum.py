@@ -4,8 +4,8 @@ from pathlib import Path
 
 from onnx_export.config import CONFIG_NAME
 from onnx_export.errors import ReferenceMissing
-from onnx_export.model_folder import require_free
 from onnx_export.model_types import read_model_config
+from onnx_export.partial_folder import require_free
 
 _TASK = "text-generation-with-past"
 

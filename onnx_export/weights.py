@@ -1,6 +1,6 @@
 """Where weights come from, as the graph sees it: find now, read when written."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,15 +12,30 @@ _SLAB_VALUES = 1 << 23
 
 
 @dataclass(frozen=True, slots=True)
+class Blocks:
+    """A weight as it is stored already: in blocks with one scale each and no zero point.
+
+    ``rows(start, end)`` gives integers ``[N, blocks, block_size * bits / 8]``, unsigned around
+    ``2 ** (bits - 1)`` and packed as in ``quantization.py``, and scales ``[N, blocks]``.
+    """
+
+    bits: int
+    block_size: int
+    rows: Callable[[int, int], tuple[NDArray[np.uint8], NDArray[np.float32]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Weight:
     """A weight that was found but not read.
 
-    ``rows(start, end)`` gives a part along the first axis as float32, anew each time.
+    ``rows(start, end)`` gives a part along the first axis as float32, anew each time. ``blocks`` is
+    None unless the source stores the weight in blocks that the kernels have too.
     """
 
     name: str
     shape: tuple[int, ...]
     rows: Callable[[int, int], NDArray[np.float32]]
+    blocks: Blocks | None = None
 
     def read(self) -> NDArray[np.float32]:
         """Return all of it."""
@@ -28,27 +43,50 @@ class Weight:
 
     def slabs(self) -> Iterator[NDArray[np.float32]]:
         """Yield its rows in order, some 32 MB at a time."""
+        for start, end in self.spans():
+            yield self.rows(start, end)
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Yield the first row of each slab and the one after its last."""
         num_rows, *rest = self.shape
         step = max(1, _SLAB_VALUES // max(1, int(np.prod(rest))))
         for start in range(0, num_rows, step):
-            yield self.rows(start, min(start + step, num_rows))
+            yield start, min(start + step, num_rows)
 
 
 def stacked(name: str, parts: Sequence[Weight]) -> Weight:
     """Return a weight whose rows are those of ``parts``, one after another."""
     num_rows = sum(part.shape[0] for part in parts)
 
-    def rows(start: int, end: int) -> NDArray[np.float32]:
-        found = list[NDArray[np.float32]]()
+    def overlaps(start: int, end: int) -> Iterator[tuple[Weight, int, int]]:
         first = 0
         for part in parts:
             low, high = max(start - first, 0), min(end - first, part.shape[0])
             if low < high:
-                found.append(part.rows(low, high))
+                yield part, low, high
             first += part.shape[0]
-        return np.concatenate(found)
 
-    return Weight(name, (num_rows, *parts[0].shape[1:]), rows)
+    def rows(start: int, end: int) -> NDArray[np.float32]:
+        return np.concatenate([part.rows(low, high) for part, low, high in overlaps(start, end)])
+
+    def stored(start: int, end: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        found = [
+            part.blocks.rows(low, high)
+            for part, low, high in overlaps(start, end)
+            if part.blocks is not None
+        ]
+        integers, scales = zip(*found, strict=True)
+        return np.concatenate(integers), np.concatenate(scales)
+
+    form = common_form(parts)
+    blocks = None if form is None else Blocks(*form, stored)
+    return Weight(name, (num_rows, *parts[0].shape[1:]), rows, blocks)
+
+
+def common_form(weights: Iterable[Weight]) -> tuple[int, int] | None:
+    """Return the bits and the block size of all weights, None unless they are the same."""
+    forms = {(w.blocks.bits, w.blocks.block_size) if w.blocks else None for w in weights}
+    return forms.pop() if len(forms) == 1 else None
 
 
 class Weights(Protocol):

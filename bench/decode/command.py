@@ -15,6 +15,7 @@ from bench.decode.report import PEER, PEER_SMALL, SIDE, SMALL, Measurement, desc
 from bench.decode.rounds import Plan, measure_rounds
 from bench.decode.subject import Subject
 from bench.llama_server import find_llama_server, llama_server_version, running_llama_server
+from bench.result_file import write_result
 from coder_lsp.engine.device.runtime import choose_num_threads
 from coder_lsp.models.model_folder import ModelFolder
 
@@ -55,8 +56,7 @@ def command(
         pairs = _pairs(model, peer_model, layers, status.update, with_peer=peer is not None)
         measurement = _measure(pairs, plan, choose_num_threads(threads), status.update)
     report = describe(measurement)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_result(out, report)
     click.echo(json.dumps(report, indent=2))
 
 

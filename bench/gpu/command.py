@@ -21,6 +21,7 @@ from bench.decode.rounds import DECODING, Plan, measure_rounds
 from bench.errors import BenchError
 from bench.gpu.capture import try_capture
 from bench.gpu.parity import compare
+from bench.result_file import write_result
 from coder_lsp.engine.device.hardware import inspect_hardware
 from coder_lsp.engine.device.providers import machine_problem
 from coder_lsp.engine.device.runtime import choose_num_threads, runtime_version
@@ -56,8 +57,7 @@ def command(model: Path | None, layers: int | None, rounds: int, out: Path) -> N
         for name, measure in _measurements(model, layers, rounds, status.update).items():
             status.update(name)
             report[name] = attempt(measure)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_result(out, report)
     click.echo(json.dumps(report, indent=2))
 
 

@@ -30,6 +30,7 @@ from bench.lookup.speed import (
     measure_runs,
     summarise,
 )
+from bench.result_file import write_result
 from coder_lsp.engine.decoding.drafter import LookupMode
 from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import ModelFolder
@@ -91,8 +92,7 @@ def command(
         "speed": [summarise(*key, found) for key, found in runs.items()],
         "costs": list(_costs(decoder, runs, lookup, rounds, cuts)),
     }
-    json_path.parent.mkdir(parents=True, exist_ok=True)
-    json_path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    write_result(json_path, document)
     click.echo(json.dumps(document, indent=2))
     if equality is not None and not equality.is_equal:
         raise click.ClickException("Decoding ahead changed the output of the float32 model.")

@@ -82,7 +82,7 @@ class Decoder:
         self._runner = CountingRunner(folder, choose_num_threads(0))
         self._cache = self._runner.create_cache(capacity)
         fim = self.manifest.fim
-        self._end_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end, fim.eos)
+        self._end_ids = (*fim.prompt_ids, fim.eos)
         vocabulary = Vocabulary(self.tokenizer, range(self.manifest.num_generable_ids))
         self._newline_ids = vocabulary.containing(b"\n")
 
@@ -157,6 +157,5 @@ class Decoder:
         return prefill(self._runner, self._cache, prompt_ids, self._pace, CancellationToken())
 
     def _sampler(self) -> Sampler:
-        fim = self.manifest.fim
-        template_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end)
+        template_ids = self.manifest.fim.prompt_ids
         return Sampler(GenerationOptions(), template_ids, self.manifest.num_generable_ids)

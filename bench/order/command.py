@@ -5,7 +5,6 @@ likely the model finds the gold remainder (nats per byte, sensitive also where t
 and whether it writes it (exact match).
 """
 
-import json
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from bench.order.comparison import NUM_RESAMPLES, Outcome
 from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, Order, PromptMaker
 from bench.order.report import as_json, rows, table
 from bench.order.scoring import MAX_NEW_TOKENS, Answer, Scorer
+from bench.result_file import write_result
 from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.build import Prompt
@@ -65,8 +65,7 @@ def command(data: Path, json_path: Path, model: str, limit: int, seed: int, thre
         "seconds": time.perf_counter() - started,
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
-    json_path.parent.mkdir(parents=True, exist_ok=True)
-    json_path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    write_result(json_path, document)
     Console().print(table(found))
 
 

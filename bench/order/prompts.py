@@ -16,7 +16,7 @@ from typing import Literal
 
 from bench.order.cases import Case
 from bench.unanchored import unanchored_prompt
-from coder_lsp.backends.document_anchors import DocumentAnchors, Place
+from coder_lsp.backends.document_anchors import Anchored, DocumentAnchors
 from coder_lsp.models.model_folder import FimTemplate
 from coder_lsp.prompt.anchor import MAX_TYPED
 from coder_lsp.prompt.build import Prompt, build_prompt
@@ -47,10 +47,10 @@ class PromptMaker:
         """Return the prompt of a case in an order."""
         is_healing = order not in _UNHEALED
         budget = self._budget if order == "product" else replace(self._budget, typed=MAX_TYPED)
-        place = self._place(case, budget)
-        anchor, encoder, template = place.anchor, self._encoder, self._template
+        anchored = self._anchored(case, budget)
+        anchor, encoder, template = anchored.anchor, self._encoder, self._template
         if order in _ANCHORED:
-            return build_prompt(anchor, place.typed, encoder, template, is_healing=is_healing)
+            return build_prompt(anchor, anchored.typed, encoder, template, is_healing=is_healing)
         return unanchored_prompt(
             "psm" if order.startswith("psm") else "spm",
             case.text[anchor.start : case.cursor],
@@ -60,8 +60,8 @@ class PromptMaker:
             is_healing=is_healing,
         )
 
-    def _place(self, case: Case, budget: TokenBudget) -> Place:
-        """Ask at the anchor, type on, ask again: the second place is the case's."""
+    def _anchored(self, case: Case, budget: TokenBudget) -> Anchored:
+        """Ask at the anchor, type on, ask again: the second anchor is the case's."""
         anchors = DocumentAnchors(case.problem)
         anchors.choose(case.document(case.anchor), self._encoder, budget)
         return anchors.choose(case.document(case.cursor), self._encoder, budget)

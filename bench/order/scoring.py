@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.cache.kv_cache import KVCache
+from coder_lsp.engine.cache.kv_cache import KVCache, bytes_for
 from coder_lsp.engine.cache.prefix_cache import PrefixCache
 from coder_lsp.engine.decoding.decode import decode, prefill
 from coder_lsp.engine.decoding.drafter import NoDrafts
@@ -55,10 +55,14 @@ class Scorer:
         self.manifest = folder.manifest
         self.tokenizer = Tokenizer(folder.tokenizer_path)
         self._runner = ModelRunner(folder, choose_num_threads(num_threads))
-        self._sequences = PrefixCache(self._runner.create_cache, _CACHE_BYTES)
+        self._sequences = PrefixCache(
+            self._runner.create_cache,
+            lambda capacity: bytes_for(folder.manifest.cache, capacity),
+            _CACHE_BYTES,
+        )
         self._pace = PrefillPace(folder.manifest.cache.num_layers)
         fim = folder.manifest.fim
-        self._template_ids = [fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end]
+        self._template_ids = list(fim.prompt_ids)
         generable = range(folder.manifest.num_generable_ids)
         free_ids = [i for i in generable if i not in self._template_ids]
         self._free_ids = np.array(free_ids, np.int64)
@@ -72,7 +76,7 @@ class Scorer:
         answer_ids = self.tokenizer.encode(prompt.healed + remainder)
         prompt_ids = list(prompt.token_ids)
         capacity = len(prompt_ids) + max(len(answer_ids), MAX_NEW_TOKENS)
-        cache = self._sequences.take(sequence_id, prompt_ids, capacity)
+        cache = self._sequences.take(sequence_id, prompt_ids, capacity, CancellationToken())
         first = prefill(self._runner, cache, prompt_ids, self._pace, CancellationToken())
         nats = self._nats(cache, first, answer_ids, prompt.healed)
         return Answer(nats, self._writes(cache, first, prompt.healed, remainder))

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from coder_lsp.prompt.line_encoder import LineEncoder
     from coder_lsp.prompt.token_budget import TokenBudget
 
-MAX_PLACES = 3
-"""Anchors kept for a document: who jumps between two places finds both as they were left."""
+MAX_ANCHORS = 3
+"""For each document: a user who jumps between two places finds both as they were."""
+_SMALL_SHARE = 0.4
+"""An anchor that fills less of its budget than this was placed under a smaller one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """An anchor, the name of its sequence in the KV cache, and the text typed since."""
+class Anchored:
+    """A cursor's place: an anchor, the id of its cached sequence, and the text typed since."""
 
     sequence_id: str
     anchor: Anchor
@@ -27,51 +29,66 @@ class Place:
 
 
 class DocumentAnchors:
-    """Anchors in order of use, the most recent first; one place more is for the standby."""
+    """Up to ``MAX_ANCHORS`` anchors, the least recently used replaced first.
+
+    One sequence id more is for the *standby*: an anchor that is computed in idle time to replace a
+    worn one. An anchor is *worn* if half of the budget for typed text is used, or if the text far
+    below it has changed. It is *narrow* if its window is smaller than the budget allows.
+    """
 
     def __init__(self, uri: str) -> None:
-        self._anchors: dict[str, Anchor] = {}  # by sequence, the most recent last
-        self._narrow: set[str] = set()  # sequences whose window is smaller than it should be
-        self._sequence_ids = tuple(f"{uri}#{i}" for i in range(MAX_PLACES + 1))
+        self._anchored: dict[str, Anchored] = {}  # by sequence id, the most recent last
+        self._narrow: set[str] = set()
+        self._sequence_ids = tuple(f"{uri}#{i}" for i in range(MAX_ANCHORS + 1))
 
     @property
     def sequence_ids(self) -> tuple[str, ...]:
-        """The names of all sequences that this document may have."""
+        """The ids of all sequences that this document may have."""
         return self._sequence_ids
+
+    @property
+    def recent(self) -> Anchored | None:
+        """What was used last and has a full window; None if there is none."""
+        full = (a for a in reversed(self._anchored.values()) if a.sequence_id not in self._narrow)
+        return next(full, None)
 
     def choose(
         self, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
-    ) -> Place:
-        """Return the place that fits best; a new one where none does."""
-        place = self._fitting(snapshot, encoder, budget)
-        if place is None:
-            place = self._new_place(snapshot, encoder, budget)
-        self._put(place)
-        return place
+    ) -> Anchored:
+        """Return the anchor that fits best, or a new one if none does."""
+        anchored = self._fitting(snapshot, encoder, budget)
+        if anchored is None:
+            anchored = self._new(snapshot, encoder, budget)
+        self._use(anchored)
+        return anchored
 
     def narrow(
-        self, place: Place, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
-    ) -> Place:
-        """Give a place a window of a smaller ``budget``, until there is time for the whole one."""
+        self,
+        anchored: Anchored,
+        snapshot: DocumentSnapshot,
+        encoder: LineEncoder,
+        budget: TokenBudget,
+    ) -> Anchored:
+        """Replace an anchor by one with a smaller window, until there is time for a full one."""
         anchor = place_anchor(snapshot, encoder, budget, previous=None)
         typed = snapshot.text[anchor.offset : snapshot.offset]
-        narrowed = Place(place.sequence_id, anchor, typed)
-        self._put(narrowed)
-        self._narrow.add(place.sequence_id)
+        narrowed = Anchored(anchored.sequence_id, anchor, typed)
+        self._use(narrowed)
+        self._narrow.add(anchored.sequence_id)
         return narrowed
 
     def standby(
         self, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
-    ) -> Place | None:
-        """Return a place worth preparing while the user is idle, None where all is well.
+    ) -> Anchored | None:
+        """Return what is worth preparing while the user is idle; None if nothing is.
 
-        It becomes the document's by ``keep``, once its prompt has been computed.
+        ``keep`` takes it over once its prompt has been computed.
         """
         current = self._fitting(snapshot, encoder, budget)
         if current is None:
             return None
         fit = current.anchor.fit(snapshot)
-        is_narrow = current.sequence_id in self._narrow
+        is_narrow = current.sequence_id in self._narrow or _is_small(current.anchor, budget)
         if fit is None or not (is_narrow or _is_worn(fit, encoder, budget)):
             return None
         previous = None if is_narrow else current.anchor
@@ -79,57 +96,62 @@ class DocumentAnchors:
         if anchor == current.anchor:
             return None
         typed = snapshot.text[anchor.offset : snapshot.offset]
-        return Place(self._unused_sequence(), anchor, typed)
+        return Anchored(self._unused_sequence(), anchor, typed)
 
-    def whole(self, sequence_id: str) -> Anchor | None:
-        """Return a sequence's anchor; None where there is none or its window is narrow."""
-        return None if sequence_id in self._narrow else self._anchors.get(sequence_id)
+    def restore(self, anchor: Anchor) -> None:
+        """Take over an anchor that an earlier server kept."""
+        self._use(Anchored(self._unused_sequence(), anchor, ""))
 
-    def recall(self, anchor: Anchor) -> None:
-        """Take over an anchor of an earlier time."""
-        self._put(Place(self._unused_sequence(), anchor, ""))
-
-    def keep(self, standby: Place) -> None:
-        """Put a standby, whose prompt has been computed, in place of what it renews."""
-        self._put(standby)
+    def keep(self, standby: Anchored) -> None:
+        """Take over a standby, whose prompt has been computed."""
+        self._use(standby)
         self._narrow.discard(standby.sequence_id)
 
-    def _put(self, place: Place) -> None:
-        """Make a place the most recent one; the least recent makes room for the next standby."""
-        self._anchors.pop(place.sequence_id, None)
-        self._anchors[place.sequence_id] = place.anchor
-        while len(self._anchors) > MAX_PLACES:
-            self._anchors.pop(next(iter(self._anchors)))
+    def _use(self, anchored: Anchored) -> None:
+        """Mark as most recently used; evict the least recently used so that a standby has an id."""
+        self._anchored.pop(anchored.sequence_id, None)
+        self._anchored[anchored.sequence_id] = anchored
+        while len(self._anchored) > MAX_ANCHORS:
+            self._anchored.pop(next(iter(self._anchored)))
 
     def _fitting(
         self, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
-    ) -> Place | None:
-        best: tuple[tuple[bool, int, bool], Place] | None = None
-        for sequence_id, anchor in reversed(self._anchors.items()):
+    ) -> Anchored | None:
+        best: tuple[tuple[bool, int, bool], Anchored] | None = None
+        for sequence_id, anchored in reversed(self._anchored.items()):
+            anchor = anchored.anchor
             fit = anchor.fit(snapshot)
-            if fit is None or len(encoder.encode(fit.typed)) > budget.typed:
+            if fit is None or anchor.num_tokens > budget.prefix + budget.suffix:
+                continue
+            if len(encoder.encode(fit.typed)) > budget.typed:
                 continue
             rank = (sequence_id in self._narrow, len(fit.typed), fit.is_stale)
             if best is None or rank < best[0]:
-                best = rank, Place(sequence_id, anchor, fit.typed)
+                best = rank, Anchored(sequence_id, anchor, fit.typed)
         return None if best is None else best[1]
 
-    def _new_place(
+    def _new(
         self, snapshot: DocumentSnapshot, encoder: LineEncoder, budget: TokenBudget
-    ) -> Place:
-        recent = next(reversed(self._anchors), None)
-        previous = None if recent is None else self._anchors[recent]
+    ) -> Anchored:
+        recent = next(reversed(self._anchored.values()), None)
+        previous = None if recent is None else recent.anchor
         anchor = place_anchor(snapshot, encoder, budget, previous)
         typed = snapshot.text[anchor.offset : snapshot.offset]
-        if recent is None or previous is None or previous.stands_in(snapshot.text):
-            recent = self._unused_sequence()
-        # Otherwise nothing can fit the recent anchor again: its rows are trimmed, not copied.
-        self._narrow.discard(recent)
-        return Place(recent, anchor, typed)
+        if recent is None or recent.anchor.is_in(snapshot.text):
+            sequence_id = self._unused_sequence()
+        else:  # nothing can fit the recent anchor again: its rows are trimmed, not copied
+            sequence_id = recent.sequence_id
+        self._narrow.discard(sequence_id)
+        return Anchored(sequence_id, anchor, typed)
 
     def _unused_sequence(self) -> str:
-        return next(name for name in self._sequence_ids if name not in self._anchors)
+        return next(name for name in self._sequence_ids if name not in self._anchored)
 
 
 def _is_worn(fit: Fit, encoder: LineEncoder, budget: TokenBudget) -> bool:
     return fit.is_stale or len(encoder.encode(fit.typed)) * 2 > budget.typed
+
+
+def _is_small(anchor: Anchor, budget: TokenBudget) -> bool:
+    is_whole = anchor.start == 0 and anchor.is_suffix_whole
+    return not is_whole and anchor.num_tokens < (budget.prefix + budget.suffix) * _SMALL_SHARE

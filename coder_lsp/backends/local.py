@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from coder_lsp.backends.document_anchors import DocumentAnchors
 from coder_lsp.backends.stored_documents import StoredDocuments
 from coder_lsp.engine.engine import Engine, EngineOptions, Preparation
+from coder_lsp.engine.store.sequence_folder import SequenceFolder
 from coder_lsp.engine.store.sequence_store import DiskCacheOptions
 from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
@@ -14,13 +17,15 @@ from coder_lsp.paths import sequences_path
 from coder_lsp.prompt.build import build_prompt
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget
+from coder_lsp.settings import max_completion_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from coder_lsp.backends.document_anchors import DocumentAnchors, Place
+    from coder_lsp.backends.document_anchors import Anchored
     from coder_lsp.cancellation import CancellationToken
-    from coder_lsp.generation import GenerationChunk
+    from coder_lsp.generation import GenerationChunk, GenerationOptions
+    from coder_lsp.prompt.anchor import Anchor
     from coder_lsp.prompt.build import Prompt
     from coder_lsp.request import Request
     from coder_lsp.settings import Settings
@@ -33,39 +38,52 @@ MIN_PROMPT_TOKENS = 64
 
 
 class LocalBackend:
-    """Owns the anchors: for each document where its prompt's fixed part ends."""
+    """Owns the anchors: for each document the place where its prompt's fixed part ends."""
 
     def __init__(
         self,
         engine: Engine,
         context_tokens: int,
         prefill_seconds: float,
+        folder: SequenceFolder | None = None,
         *,
         is_healing: bool = True,
     ) -> None:
-        """``prefill_seconds`` is how long a user may wait for a prompt to be computed."""
+        """``prefill_seconds`` is how long a user may wait for a prompt to be computed.
+
+        ``folder`` is the engine's disk cache, if it has one.
+        """
         self._engine = engine
         self._prefill_seconds = prefill_seconds
         self._is_healing = is_healing
         self._context_tokens = min(context_tokens, engine.manifest.context_length)
         self._encoder = LineEncoder(engine.tokenizer)
         self._anchors: dict[str, DocumentAnchors] = {}
-        self._stored = StoredDocuments(engine, self._encoder)
+        self._stored = StoredDocuments(
+            engine,
+            folder,
+            self._encoder,
+            lambda anchor, typed: self._prompt(anchor, typed).token_ids,
+        )
+        if folder is not None:  # nothing here waits for what became of other documents' files
+            remove_gone = self._stored.remove_gone
+            threading.Thread(target=remove_gone, name="disk-cache", daemon=True).start()
 
     @classmethod
     def load(cls, settings: Settings) -> LocalBackend:
         """Load the model that the settings name. Raises ``ModelFolderError``, ``EngineError``."""
-        folder = ModelFolder.read(model_path(settings.model))
-        disk_cache = DiskCacheOptions(sequences_path(), settings.disk_cache_megabytes << 20)
+        model = ModelFolder.read(model_path(settings.model))
+        disk = DiskCacheOptions(sequences_path(), settings.disk_cache_megabytes << 20)
         options = EngineOptions(
             settings.threads,
             settings.cache_megabytes << 20,
             settings.providers,
             settings.context_tokens,
-            disk_cache=disk_cache if settings.disk_cache else None,
+            disk_cache=disk if settings.disk_cache else None,
         )
         prefill_seconds = settings.time_budget_ms / 1000 * PREFILL_SHARE
-        return cls(Engine(folder, options), settings.context_tokens, prefill_seconds)
+        folder = SequenceFolder(disk.path, disk.max_bytes) if settings.disk_cache else None
+        return cls(Engine(model, options), settings.context_tokens, prefill_seconds, folder)
 
     @property
     def model(self) -> str:
@@ -73,27 +91,29 @@ class LocalBackend:
         return self._engine.manifest.name
 
     @property
-    def is_instruct(self) -> bool:
-        """Whether the manifest says that the model was trained to chat."""
-        return self._engine.manifest.is_instruct
+    def notices(self) -> tuple[str, ...]:
+        """What the user should know about where the model runs."""
+        return self._engine.notices
 
     @property
-    def notices(self) -> tuple[str, ...]:
-        """Where the model runs instead of where it should, and why."""
-        return self._engine.notices
+    def is_instruct(self) -> bool:
+        """What the manifest says."""
+        return self._engine.manifest.is_instruct
 
     def stream(
         self, request: Request, cancellation: CancellationToken
     ) -> Generator[GenerationChunk, None, None]:
         """Generate after the anchored prompt; see ``Backend.stream``."""
-        place, prompt = self._affordable(request, cancellation)
+        options = self._options(request)
+        anchored, prompt = self._affordable(request, options.max_new_tokens)
         return self._engine.generate(
-            place.sequence_id,
+            anchored.sequence_id,
             prompt.token_ids,
-            request.options,
+            options,
             cancellation,
             prompt.healed.encode(),
             begun=() if request.branch is None else request.branch.token_ids,
+            document=self._stored.document(request.snapshot.uri),
         )
 
     def prepare(
@@ -102,9 +122,10 @@ class LocalBackend:
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None = None,
     ) -> int:
-        """Compute the current prompt ahead, then a fresher anchor's where the current is worn."""
+        """Compute the current prompt ahead, then a standby if the current anchor is worn."""
+        uri, anchors = request.snapshot.uri, self._anchors_of(request)
         num_new_tokens = self._compute_ahead(request, cancellation, on_progress)
-        self._stored.save(request.snapshot.uri, self._anchors_of(request), cancellation)
+        self._stored.save(uri, anchors.recent, cancellation)
         return num_new_tokens
 
     def forget(self, uri: str) -> None:
@@ -112,7 +133,7 @@ class LocalBackend:
         anchors = self._anchors.pop(uri, None)
         if anchors is None:
             return
-        self._stored.retire(uri, anchors)
+        self._stored.retire(uri, anchors.recent)
         for sequence_id in anchors.sequence_ids:
             self._engine.forget(sequence_id)
 
@@ -121,37 +142,30 @@ class LocalBackend:
         for uri in reversed(tuple(self._anchors)):
             self.forget(uri)
         self._engine.close()
+        self._stored.remove_gone()
 
     def stats(self) -> Mapping[str, int | float | str]:
         """Return what the caches hold."""
-        return {
-            "model": self.model,
-            "provider": self._engine.provider,
-            **asdict(self._engine.stats()),
-            **asdict(self._engine.disk_stats()),
-        }
+        return {"model": self.model, "provider": self._engine.provider, **self._engine.stats()}
 
-    def _affordable(
-        self, request: Request, cancellation: CancellationToken
-    ) -> tuple[Place, Prompt]:
-        """Choose a place whose prompt can be computed while the user waits; return both.
+    def _affordable(self, request: Request, max_new_tokens: int) -> tuple[Anchored, Prompt]:
+        """Choose an anchor whose prompt can be computed while the user waits; return both.
 
-        Where a whole window would take too long, the first answer sees a part of it; the rest is
+        If a full window takes too long, the first answer sees a narrow one. The full window is
         computed as a standby in idle time.
         """
-        anchors, budget = self._anchors_of(request), self._budget(request)
-        place = anchors.choose(request.snapshot, self._encoder, budget)
-        prompt = self._prompt(place)
-        self._stored.restore(request.snapshot.uri, place, prompt.token_ids, cancellation)
-        affordable = self._num_affordable()
-        if self._engine.num_to_compute(prompt.token_ids) <= affordable:
-            return place, prompt
-        room = affordable + request.options.max_new_tokens
-        narrow = TokenBudget.share(room, request.options.max_new_tokens)
+        snapshot, anchors = request.snapshot, self._anchors_of(request)
+        budget = TokenBudget.share(self._context_tokens, max_new_tokens)
+        anchored = anchors.choose(snapshot, self._encoder, budget)
+        prompt = self._prompt(anchored.anchor, anchored.typed)
+        num_missing, num_affordable = self._cost(snapshot.uri, prompt)
+        if num_missing <= num_affordable:
+            return anchored, prompt
+        narrow = TokenBudget.share(num_affordable + max_new_tokens, max_new_tokens)
         # What is typed comes bit by bit, and the line begun so far is worth its few tokens.
         narrow = replace(narrow, typed=budget.typed)
-        place = anchors.narrow(place, request.snapshot, self._encoder, narrow)
-        return place, self._prompt(place)
+        anchored = anchors.narrow(anchored, snapshot, self._encoder, narrow)
+        return anchored, self._prompt(anchored.anchor, anchored.typed)
 
     def _compute_ahead(
         self,
@@ -159,38 +173,53 @@ class LocalBackend:
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None,
     ) -> int:
-        anchors, budget = self._anchors_of(request), self._budget(request)
-        place = anchors.choose(request.snapshot, self._encoder, budget)
-        prepared = self._prepare(place, request, cancellation)
-        standby = anchors.standby(request.snapshot, self._encoder, budget)
+        snapshot, anchors = request.snapshot, self._anchors_of(request)
+        budget = TokenBudget.share(self._context_tokens, self._options(request).max_new_tokens)
+        anchored = anchors.choose(snapshot, self._encoder, budget)
+        prepared = self._prepare(anchored, snapshot.uri, cancellation)
+        standby = anchors.standby(snapshot, self._encoder, budget)
         if standby is None or not prepared.is_complete:
             return prepared.num_new_tokens
-        renewed = self._prepare(standby, request, cancellation, on_progress)
+        renewed = self._prepare(standby, snapshot.uri, cancellation, on_progress)
         if renewed.is_complete:
             anchors.keep(standby)
         return prepared.num_new_tokens + renewed.num_new_tokens
 
     def _prepare(
         self,
-        place: Place,
-        request: Request,
+        anchored: Anchored,
+        uri: str,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None = None,
     ) -> Preparation:
-        token_ids = self._prompt(place).token_ids
-        self._stored.restore(request.snapshot.uri, place, token_ids, cancellation)
-        # What a user may wait for is not worth a word.
-        is_long = self._engine.num_to_compute(token_ids) > self._num_affordable()
-        told = on_progress if is_long else None
-        return self._engine.prepare(place.sequence_id, token_ids, cancellation, told)
+        prompt = self._prompt(anchored.anchor, anchored.typed)
+        num_missing, num_affordable = self._cost(uri, prompt)
+        return self._engine.prepare(
+            anchored.sequence_id,
+            prompt.token_ids,
+            cancellation,
+            # What a user may wait for is not reported.
+            on_progress if num_missing > num_affordable else None,
+            self._stored.document(uri),
+        )
 
-    def _num_affordable(self) -> int:
-        return max(self._engine.tokens_within(self._prefill_seconds), MIN_PROMPT_TOKENS)
+    def _cost(self, uri: str, prompt: Prompt) -> tuple[int, int]:
+        """Return the tokens that must be computed, and those that a user may wait for."""
+        cost = self._engine.cost(
+            prompt.token_ids, self._prefill_seconds, self._stored.document(uri)
+        )
+        return cost.num_missing, max(cost.num_affordable, MIN_PROMPT_TOKENS)
 
-    def _prompt(self, place: Place) -> Prompt:
+    def _options(self, request: Request) -> GenerationOptions:
+        """Return the request's options with a completion that leaves room for the prompt."""
+        limit = max_completion_tokens(self._context_tokens)
+        options = request.options
+        return replace(options, max_new_tokens=min(options.max_new_tokens, limit))
+
+    def _prompt(self, anchor: Anchor, typed: str) -> Prompt:
         return build_prompt(
-            place.anchor,
-            place.typed,
+            anchor,
+            typed,
             self._encoder,
             self._engine.manifest.fim,
             is_healing=self._is_healing,
@@ -199,8 +228,8 @@ class LocalBackend:
     def _anchors_of(self, request: Request) -> DocumentAnchors:
         uri = request.snapshot.uri
         if uri not in self._anchors:
-            self._anchors[uri] = self._stored.recall(uri)
+            anchors = self._anchors[uri] = DocumentAnchors(uri)
+            anchor = self._stored.anchor(uri)
+            if anchor is not None:
+                anchors.restore(anchor)
         return self._anchors[uri]
-
-    def _budget(self, request: Request) -> TokenBudget:
-        return TokenBudget.share(self._context_tokens, request.options.max_new_tokens)

@@ -1,17 +1,23 @@
-"""The local model: prompts in, text out piece by piece, with a KV cache for every document."""
+"""The model: prompts in, text out piece by piece, with KV caches in memory and on disk.
+
+All calls take and return plain data: token ids, texts, numbers and names. A sequence id names a
+sequence in memory, and a document names one on disk; the empty document has none.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.cache.prefix_cache import PrefixCache, PrefixCacheStats
+from coder_lsp.engine.cache.kv_cache import bytes_for
+from coder_lsp.engine.cache.prefix_cache import PrefixCache
+from coder_lsp.engine.common_prefix import num_shared
+from coder_lsp.engine.decoding.branches import Branches
 from coder_lsp.engine.decoding.decode import decode, prefill
 from coder_lsp.engine.decoding.detokenizer import Detokenizer
 from coder_lsp.engine.decoding.drafter import Drafter, LookupMode
 from coder_lsp.engine.decoding.forced_text import ForcedText, Vocabulary
-from coder_lsp.engine.decoding.path import Path
 from coder_lsp.engine.decoding.sampler import Sampler
 from coder_lsp.engine.decoding.stop import StopStrings
 from coder_lsp.engine.device.heap import return_freed_memory
@@ -24,7 +30,7 @@ from coder_lsp.engine.store.sequence_store import (
     SequenceStore,
     SequenceStoreStats,
 )
-from coder_lsp.errors import Cancelled, EngineError
+from coder_lsp.errors import Cancelled, EngineError, OutOfMemory
 from coder_lsp.generation import (
     FinishReason,
     GenerationChunk,
@@ -36,7 +42,7 @@ from coder_lsp.paths import verified_path
 from coder_lsp.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from coder_lsp.engine.cache.kv_cache import KVCache
     from coder_lsp.engine.decoding.sampler import SampledToken
@@ -46,13 +52,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """``num_threads`` 0 chooses by the machine; ``cache_bytes`` is the budget of all KV caches.
+    """``num_threads``: 0 chooses by the machine. ``cache_bytes``: the budget of all KV caches.
 
-    Whatever the budget, one document's caches are kept: a model whose tokens take much would
-    otherwise drop the sequence in use for the one that is to renew it.
+    At least one document's caches are kept, even over budget: otherwise a model with a large cache
+    per token would evict the active sequence to make room for its replacement.
     ``providers``: where the graph may run. ``context_tokens``: the longest sequence that memory is
-    planned for. ``lookup``: whether greedy decoding goes ahead with what followed the same tokens
-    before. ``disk_cache``: where sequences are kept beyond the process; None: nowhere.
+    planned for. ``lookup``: whether greedy decoding tries what followed the same tokens before.
+    ``disk_cache``: where sequences are kept beyond the process; None: nowhere.
     """
 
     num_threads: int = 0
@@ -63,18 +69,20 @@ class EngineOptions:
     disk_cache: DiskCacheOptions | None = None
 
 
-MIN_RESTORED_TOKENS = 16
-"""Fewer tokens are computed rather than looked for on disk, or written when a file is closed."""
-MIN_SAVED_TOKENS = 64
-"""Fewer new tokens are not written while a file is open."""
-
-
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What became of computing a prompt ahead; ``is_complete``: it was not cancelled."""
+    """The result of computing a prompt ahead; ``is_complete``: it was not cancelled."""
 
     num_new_tokens: int
     is_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PromptCost:
+    """Tokens of a prompt that no cache holds, and how many could be computed in some time."""
+
+    num_missing: int
+    num_affordable: int
 
 
 class Engine:
@@ -92,12 +100,18 @@ class Engine:
             options.providers,
             options.context_tokens,
         )
-        self._prefix_cache = PrefixCache(self._runner.create_cache, self._cache_bytes(options))
         self._store = self._create_store(options.disk_cache)
+        layout = folder.manifest.cache
+        self._prefix_cache = PrefixCache(
+            self._runner.create_cache,
+            lambda capacity: bytes_for(layout, capacity),
+            self._cache_bytes(options),
+            self._store,
+        )
         self._pace = PrefillPace(folder.manifest.cache.num_layers)
         fim = folder.manifest.fim
         # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
-        self._template_ids = (fim.bos, fim.fim_begin, fim.fim_hole, fim.fim_end)
+        self._template_ids = fim.prompt_ids
         never_text = {*self._template_ids, fim.eos}
         text_ids = (i for i in range(folder.manifest.num_generable_ids) if i not in never_text)
         self._vocabulary = Vocabulary(self._tokenizer, text_ids)
@@ -107,7 +121,7 @@ class Engine:
 
     @property
     def manifest(self) -> Manifest:
-        """What is known of the model."""
+        """The model's manifest."""
         return self._manifest
 
     @property
@@ -117,7 +131,7 @@ class Engine:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What the user should know of where the model runs, with a remedy; empty: all is well."""
+        """What the user should know about where the model runs, each with a remedy."""
         return self._runner.choice.notices
 
     @property
@@ -134,22 +148,23 @@ class Engine:
         forced: bytes = b"",
         *,
         begun: Sequence[int] = (),
+        document: str = "",
     ) -> Generator[GenerationChunk, None, None]:
         """Yield text after ``prompt_ids``, a chunk for each token.
 
         An empty chunk comes first, with the counts that are known before the prompt is computed.
 
+        ``sequence_id`` names the cached sequence that the prompt continues and that will hold it.
         ``forced`` (UTF-8) is what the generated text must begin with; it is not part of the
         chunks' text, but its tokens count as generated. ``begun`` are tokens to begin with, as if
-        they had been chosen. ``sequence_id`` names the cached sequence, one for each document, that
-        the prompt goes on from and that will hold it. Cancelled, the last chunk says so. Raises
-        ``EngineError``.
+        they had been chosen. If the generation is cancelled, the last chunk's reason is
+        "cancelled". Raises ``EngineError``.
         """
         num_prompt_tokens = len(prompt_ids)
         self._check_length(prompt_ids, options)
         token_ids = [*prompt_ids, *begun]
         capacity = num_prompt_tokens + options.max_new_tokens
-        cache = self._prefix_cache.take(sequence_id, token_ids, capacity)
+        cache = self._take(sequence_id, token_ids, capacity, cancellation, document)
         usage = GenerationUsage(num_prompt_tokens, min(cache.offset, num_prompt_tokens), len(begun))
         forced_text = ForcedText(self._vocabulary, self._tokenizer, forced)
         detokenizer = Detokenizer(self._tokenizer, len(forced))
@@ -162,14 +177,10 @@ class Engine:
         tokens = self._tokens(cache, token_ids, left, forced_text, cancellation)
         yield from self._chunks(tokens, detokenizer, usage, options, cache)
 
-    def num_to_compute(self, prompt_ids: Sequence[int]) -> int:
-        """Return how many tokens of a prompt no sequence in memory holds."""
-        token_ids = list(prompt_ids)
-        return len(token_ids) - self._prefix_cache.most_shared(token_ids)
-
-    def tokens_within(self, seconds: float) -> int:
-        """Return how many tokens of a prompt can be computed in a time, by what was measured."""
-        return self._pace.tokens_within(seconds) or 0
+    def cost(self, prompt_ids: Sequence[int], seconds: float, document: str = "") -> PromptCost:
+        """Return what computing a prompt would cost, and what ``seconds`` suffice for."""
+        num_held = self._prefix_cache.num_held(prompt_ids, document)
+        return PromptCost(len(prompt_ids) - num_held, self._pace.tokens_within(seconds) or 0)
 
     def prepare(
         self,
@@ -177,16 +188,17 @@ class Engine:
         prompt_ids: Sequence[int],
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None = None,
+        document: str = "",
     ) -> Preparation:
         """Compute a prompt ahead; what was computed before a cancellation stays.
 
-        ``on_progress`` is told the share of the prompt that is held, after each chunk.
+        ``on_progress`` is given the share of the prompt that is computed, after each chunk.
         """
         token_ids = list(prompt_ids)
         self._check_length(token_ids, GenerationOptions(max_new_tokens=1))
         if self._prefix_cache.holds(sequence_id, token_ids):
             return Preparation(0, is_complete=True)
-        cache = self._prefix_cache.take(sequence_id, token_ids, len(token_ids))
+        cache = self._take(sequence_id, token_ids, len(token_ids), cancellation, document)
         num_cached = cache.offset
         try:
             prefill(self._runner, cache, token_ids, self._pace, cancellation, on_progress)
@@ -194,82 +206,68 @@ class Engine:
             return Preparation(cache.offset - num_cached, is_complete=False)
         return Preparation(cache.offset - num_cached, is_complete=True)
 
-    def forget(self, sequence_id: str) -> None:
-        """Free a sequence; an unknown one does no harm."""
-        self._prefix_cache.forget(sequence_id)
-
-    def restore(
+    def save(
         self,
         sequence_id: str,
-        document: str,
         prompt_ids: Sequence[int],
+        document: str,
         cancellation: CancellationToken,
-    ) -> int:
-        """Fill a sequence from what lies on disk for a document, where that spares computing.
-
-        Returns the number of tokens restored; the next ``generate`` finds them cached.
-        """
-        token_ids = list(prompt_ids)
-        least = self._prefix_cache.most_shared(token_ids) + MIN_RESTORED_TOKENS
-        if self._store is None or least > len(token_ids):
-            return 0
-        cache = self._store.restore(document, token_ids, least, cancellation)
-        if cache is None:
-            return 0
-        self._prefix_cache.put(sequence_id, cache)
-        return cache.offset
-
-    def note(self, document: str) -> bytes:
-        """Return the note that was saved with a document's sequence; empty where there is none."""
-        head = None if self._store is None else self._store.head(document)
-        return b"" if head is None else head.note
-
-    def recent(self, sequence_ids: Sequence[str]) -> str | None:
-        """Return which of a document's sequences was used last, and is worth keeping on disk."""
-        return self._prefix_cache.recent(sequence_ids)
-
-    def save(
-        self, sequence_id: str, document: str, note: bytes, cancellation: CancellationToken
     ) -> bool:
-        """Keep a sequence on disk, where enough of it is not there yet; ``note`` goes with it.
+        """Keep a prompt's sequence on disk, if enough of it is new; return whether it was written.
 
         For idle time: it writes a few megabytes between two looks at the cancellation token.
         """
         cache = self._prefix_cache.get(sequence_id)
         if self._store is None or cache is None:
             return False
-        # A sequence is written as a whole: not anew for each line that is typed.
-        least = max(MIN_SAVED_TOKENS, cache.offset // 4)
-        if not self._store.is_news(document, cache, least):
-            return False
-        return self._store.save(document, cache, note, cancellation)
+        num_tokens = num_shared(cache.token_ids, prompt_ids)
+        return self._store.save(document, cache, num_tokens, cancellation)
 
-    def retire(self, sequence_id: str, document: str, note: bytes) -> None:
-        """Forget a sequence; what is not on disk yet is written there meanwhile."""
-        cache = self._prefix_cache.get(sequence_id)
-        self.forget(sequence_id)
+    def forget(self, sequence_id: str) -> None:
+        """Free a sequence; an unknown one does no harm."""
+        self._prefix_cache.forget(sequence_id)
+
+    def retire(self, sequence_id: str, prompt_ids: Sequence[int], document: str) -> bool:
+        """Free a sequence, and write it to disk meanwhile if it is new; return whether it is."""
+        cache = self._prefix_cache.forget(sequence_id)
         if self._store is None or cache is None:
-            return
-        if self._store.is_news(document, cache, MIN_RESTORED_TOKENS):
-            self._store.save_later(document, cache, note)
+            return False
+        num_tokens = num_shared(cache.token_ids, prompt_ids)
+        return self._store.save_later(document, cache, num_tokens)
+
+    def stored_name(self, document: str) -> str:
+        """Return the name of a document's files on disk; empty without a disk cache."""
+        return "" if self._store is None else self._store.name(document)
 
     def close(self) -> None:
-        """Wait until all that is to be kept has been written."""
+        """Wait until everything that is to be kept has been written."""
         if self._store is not None:
             self._store.close()
 
-    def stats(self) -> PrefixCacheStats:
-        """Return what the caches hold now."""
-        return self._prefix_cache.stats()
+    def stats(self) -> Mapping[str, int]:
+        """Return what the caches hold now, and what was read from disk."""
+        disk = SequenceStoreStats() if self._store is None else self._store.stats()
+        return {**asdict(self._prefix_cache.stats()), **asdict(disk)}
 
-    def disk_stats(self) -> SequenceStoreStats:
-        """Return what was taken from disk, and what lies there."""
-        return SequenceStoreStats() if self._store is None else self._store.stats()
+    def _take(
+        self,
+        sequence_id: str,
+        token_ids: Sequence[int],
+        capacity: int,
+        cancellation: CancellationToken,
+        document: str,
+    ) -> KVCache:
+        try:
+            return self._prefix_cache.take(sequence_id, token_ids, capacity, cancellation, document)
+        except OutOfMemory:
+            # Other programs may have taken what was planned for: the next request finds more.
+            self._prefix_cache.clear()
+            raise
 
     def _cache_bytes(self, options: EngineOptions) -> int:
-        least = cache_bytes_of_a_document(self._manifest, options.context_tokens)
+        minimum = cache_bytes_of_a_document(self._manifest, options.context_tokens)
         left = self._runner.choice.cache_bytes
-        return max(options.cache_bytes if left is None else min(options.cache_bytes, left), least)
+        return max(options.cache_bytes if left is None else min(options.cache_bytes, left), minimum)
 
     def _create_store(self, options: DiskCacheOptions | None) -> SequenceStore | None:
         if options is None:
@@ -307,7 +305,7 @@ class Engine:
     ) -> Generator[GenerationChunk, None, None]:
         """Turn tokens into chunks, and end them at EOS, a stop string, the limit or a cancel."""
         stop = StopStrings(options.stop_strings)
-        path = Path(self._manifest.fim.eos)
+        others = Branches(self._manifest.fim.eos)
         reason: FinishReason = "length"
         try:
             for token in tokens:
@@ -315,22 +313,22 @@ class Engine:
                 if token.token_id == self._manifest.fim.eos:
                     yield GenerationChunk(stop.flush(), (token.logprob,), "stop", usage)
                     return
-                branches = path.branches(token)
+                branches = others.of(token)
                 result = stop.add(detokenizer.add(token.token_id))
-                path.go(token.token_id, result.text)
+                others.add(token.token_id, result.text)
                 reached: FinishReason | None = "stop" if result.is_stopped else None
                 yield GenerationChunk(result.text, (token.logprob,), reached, usage, branches)
                 if result.is_stopped:
                     return
         except Cancelled:
             reason = "cancelled"
-            # Of the prompt, no more than was computed may count as computed.
+            # Only the computed part of the prompt counts.
             num_prompt_tokens = min(usage.num_prompt_tokens, cache.offset)
             usage = replace(usage, num_prompt_tokens=num_prompt_tokens)
         yield GenerationChunk(stop.flush(), finish_reason=reason, usage=usage)
 
     def _measure_pace(self) -> None:
-        """Run a little, so that the first prompt's window can be chosen; it warms up, too."""
+        """Run a little, so that the first prompt's window can be chosen. This also warms up."""
         token_ids = self._tokenizer.encode("\n" * FIRST_CHUNK)
         for _ in range(2):  # the first run also allocates
             cache = self._runner.create_cache(len(token_ids))

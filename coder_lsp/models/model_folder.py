@@ -78,20 +78,42 @@ CacheLayout = LatentLayout | GroupedLayout
 
 
 @dataclass(frozen=True, slots=True)
+class FimNames:
+    """What the tokenizer calls the FIM tokens."""
+
+    fim_begin: str
+    fim_hole: str
+    fim_end: str
+
+
+@dataclass(frozen=True, slots=True)
 class FimTemplate:
     """The token ids of fill-in-the-middle and their order.
 
-    ``psm``: ``bos fim_begin PREFIX fim_hole SUFFIX fim_end`` and then the middle. ``snippets`` says
-    where pieces of other files stand: before ``fim_begin``, or at the head of PREFIX.
+    ``psm``: ``bos fim_begin PREFIX fim_hole SUFFIX fim_end`` and then the middle. ``bos`` is None
+    if the model's prompts start without such a token. ``snippets`` says where pieces of other files
+    belong: before ``fim_begin``, or at the head of PREFIX. ``names`` is None in the manifest of an
+    older exporter.
     """
 
     order: Literal["psm"]
-    bos: TokenId
+    bos: TokenId | None
     eos: TokenId
     fim_begin: TokenId
     fim_hole: TokenId
     fim_end: TokenId
     snippets: Literal["before_fim_begin", "head_of_prefix"]
+    names: FimNames | None = None
+
+    @property
+    def bos_ids(self) -> tuple[int, ...]:
+        """The token that starts each prompt, or nothing."""
+        return () if self.bos is None else (self.bos,)
+
+    @property
+    def prompt_ids(self) -> tuple[int, ...]:
+        """The tokens that a prompt contains and a completion never does."""
+        return (*self.bos_ids, self.fim_begin, self.fim_hole, self.fim_end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +254,7 @@ def _check_names(manifest: Manifest, path: Path) -> None:
 
 def _check_ids(manifest: Manifest, path: Path) -> None:
     fim, vocab_size = manifest.fim, manifest.architecture.vocab_size
-    highest = max(fim.bos, fim.eos, fim.fim_begin, fim.fim_hole, fim.fim_end)
+    highest = max(*fim.prompt_ids, fim.eos)
     if highest >= vocab_size or manifest.num_generable_ids > vocab_size:
         raise ModelFolderError(
             f"{path}: the ids in 'fim' and 'num_generable_ids' reach beyond the vocabulary of "

@@ -55,6 +55,11 @@ class Anchor:
     prefix_ids: tuple[int, ...]
     suffix_ids: tuple[int, ...]
 
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of prefix and suffix."""
+        return len(self.prefix_ids) + len(self.suffix_ids)
+
     def fit(self, snapshot: DocumentSnapshot) -> Fit | None:
         """Return how the anchor fits the document now, None where it does not."""
         begin = self._typed_start(snapshot.text, snapshot.offset)
@@ -68,7 +73,7 @@ class Anchor:
         has_moved = not tail.endswith(own_tail) or "\n" in tail.removesuffix(own_tail)
         return Fit(snapshot.text[begin : snapshot.offset], is_stale=has_moved or not is_same)
 
-    def stands_in(self, text: str) -> bool:
+    def is_in(self, text: str) -> bool:
         """Whether the document still holds the anchor's texts, wherever the cursor may be."""
         end = self.start + len(self.prefix)
         return text.startswith(self.prefix, self.start) and text.startswith(

@@ -20,16 +20,24 @@ def arrange(
     typed_ids: Sequence[int] = (),
     snippet_ids: Sequence[int] = (),
 ) -> list[int]:
-    """Return the prompt's token ids; the model goes on after ``typed_ids``, the middle's start.
+    """Return the prompt's token ids; the model continues ``typed_ids``, the middle's start.
 
-    Order PSM (DeepSeek-Coder-V2, arXiv 2406.11931, section 3.1): BOS, snippets and prefix around
-    ``fim_begin``, ``fim_hole``, suffix, ``fim_end``, typed.
+    Order PSM (DeepSeek-Coder-V2, arXiv 2406.11931, section 3.1): BOS if the model has one, snippets
+    and prefix around ``fim_begin``, ``fim_hole``, suffix, ``fim_end``, typed.
     """
-    head = [template.bos, *snippet_ids, template.fim_begin]
+    head = [*snippet_ids, template.fim_begin]
     if template.snippets == "head_of_prefix":
-        head = [template.bos, template.fim_begin, *snippet_ids]
-    return [*head, *prefix_ids, template.fim_hole, *suffix_ids, template.fim_end, *typed_ids]
+        head = [template.fim_begin, *snippet_ids]
+    return [
+        *template.bos_ids,
+        *head,
+        *prefix_ids,
+        template.fim_hole,
+        *suffix_ids,
+        template.fim_end,
+        *typed_ids,
+    ]
 
 
 NUM_TEMPLATE_TOKENS = 4
-"""BOS and the three FIM tokens, to be left out of a budget."""
+"""BOS, which some models do not have, and the three FIM tokens: a budget leaves room for them."""

@@ -54,7 +54,10 @@ class Dispatcher:
     def loading(self) -> asyncio.Future[Loaded]:
         """Return a future of the last load, done when it ends."""
         assert self._loading is not None
-        return asyncio.wrap_future(self._loading)
+        loading = asyncio.wrap_future(self._loading)
+        # An error is told by whoever began to load; others only wait for the end.
+        loading.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return loading
 
     def close(self, timeout_seconds: float) -> bool:
         """Drop all work and end the thread; False if it did not end in time."""

@@ -253,7 +253,7 @@ class Scheduler:
             with self._observer.waiting():
                 if self.is_loading and asked.request.feature == "inline":
                     left = deadline - now()
-                    await self._wait_for_model(asked)
+                    await wait_until(self._dispatcher.loading(), asked.cancellation, None)
                     deadline = now() + left
                 await wait_until(work.done, asked.cancellation, deadline)
         finally:
@@ -263,12 +263,6 @@ class Scheduler:
                 work.orphan_timer = loop.call_later(ORPHAN_SECONDS, self._table.drop, [work])
         if work.done is not None and work.done.done() and not work.done.cancelled():
             work.done.result()  # raises what the engine met
-
-    async def _wait_for_model(self, asked: Work) -> None:
-        loading = self._dispatcher.loading()
-        await wait_until(loading, asked.cancellation, None)
-        if loading.done() and not loading.cancelled():
-            loading.exception()  # told by whoever began to load
 
     def _find_generation(self, snapshot: DocumentSnapshot) -> Work | None:
         works = self._table.of("generation", "ahead", uri=snapshot.uri)

@@ -16,7 +16,7 @@ from onnx_export.graph_builder import GraphBuilder
 from onnx_export.layers.embedding import embedding
 from onnx_export.layers.linear import linear_with
 from onnx_export.layers.rms_norm import add_and_rms_norm, rms_norm
-from onnx_export.recipes import QuantizationPlan
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.weights import Weight
 
 Sublayer = Callable[[ir.Value, int], ir.Value]

@@ -19,7 +19,7 @@ def embedding(
     if quantization is None:
         return builder.op("Gather", [builder.stored(weight), token_ids], {"axis": 0})
     rows, hidden_size = weight.shape
-    fitted = quantization.fitted_to(hidden_size)
+    fitted = quantization.suited_to([weight])
     stored = quantized_weight(builder, weight, fitted)
     blocks = hidden_size // fitted.block_size
     scales_3d = builder.op("Reshape", [stored.scales, builder.integers(rows, blocks, 1)])

@@ -17,9 +17,9 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnx_export.graph_builder import MICROSOFT, GraphBuilder
+from onnx_export.grouped_config import GroupedConfig
 from onnx_export.layers.linear import linear, linear_with
-from onnx_export.llama_config import LlamaConfig
-from onnx_export.recipes import QuantizationPlan
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.rope import linear_inverse_frequencies
 from onnx_export.weights import Weight, stacked
 
@@ -46,7 +46,7 @@ class CachedPositions:
 
 
 def cached_positions(
-    builder: GraphBuilder, config: LlamaConfig, total_length: ir.Value, context_length: int
+    builder: GraphBuilder, config: GroupedConfig, total_length: ir.Value, context_length: int
 ) -> CachedPositions:
     """Return what all layers share in one run that ends with ``total_length`` ``[1]`` tokens."""
     with builder.scope("positions"):
@@ -68,13 +68,18 @@ def cached_positions(
 
 def grouped_attention(
     builder: GraphBuilder,
-    config: LlamaConfig,
+    config: GroupedConfig,
     plan: QuantizationPlan,
     hidden: ir.Value,
     past: KeyValue,
     where: CachedPositions,
+    *,
+    has_biases: bool,
 ) -> tuple[ir.Value, KeyValue]:
-    """Return the output ``[N, hidden]`` and the cache with N more rows."""
+    """Return the output ``[N, hidden]`` and the cache with N more rows.
+
+    With ``has_biases`` the projections to queries, keys and values have one each, as in Qwen2.
+    """
     heads, kv_heads, head_dim = (
         config.num_attention_heads,
         config.num_key_value_heads,
@@ -82,6 +87,8 @@ def grouped_attention(
     )
     with builder.scope("self_attn"):
         packed = linear_with(builder, hidden, _packed_projection(builder, config), plan.attention)
+        if has_biases:
+            packed = builder.op("Add", [packed, builder.stored(_packed_bias(builder, config))])
         batch = builder.op("Unsqueeze", [packed, builder.integers(0)])
         attended, key, value = builder.op_with_outputs(
             "GroupQueryAttention",
@@ -104,25 +111,31 @@ def grouped_attention(
     return output, KeyValue(key, value)
 
 
-def _packed_projection(builder: GraphBuilder, config: LlamaConfig) -> Weight:
+def _packed_projection(builder: GraphBuilder, config: GroupedConfig) -> Weight:
     """Return the rows of q_proj, k_proj and v_proj below each other: one product for all three."""
-    rows = [
-        heads * config.head_dim
-        for heads in (
-            config.num_attention_heads,
-            config.num_key_value_heads,
-            config.num_key_value_heads,
-        )
-    ]
     parts = [
         builder.weights.find(builder.path(f"{name}.weight"), (size, config.hidden_size))
-        for name, size in zip(("q_proj", "k_proj", "v_proj"), rows, strict=True)
+        for name, size in _projections(config)
     ]
     return stacked(builder.path("qkv_proj.weight"), parts)
 
 
+def _packed_bias(builder: GraphBuilder, config: GroupedConfig) -> Weight:
+    parts = [
+        builder.weights.find(builder.path(f"{name}.bias"), (size,))
+        for name, size in _projections(config)
+    ]
+    return stacked(builder.path("qkv_proj.bias"), parts)
+
+
+def _projections(config: GroupedConfig) -> tuple[tuple[str, int], ...]:
+    queries = config.num_attention_heads * config.head_dim
+    keys = config.num_key_value_heads * config.head_dim
+    return (("q_proj", queries), ("k_proj", keys), ("v_proj", keys))
+
+
 def _table(
-    function: np.ufunc, config: LlamaConfig, context_length: int
+    function: np.ufunc, config: GroupedConfig, context_length: int
 ) -> Iterator[NDArray[np.float32]]:
     steps = np.arange(context_length, dtype=np.float32)
     angles = steps[:, None] * linear_inverse_frequencies(config)

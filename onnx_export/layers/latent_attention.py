@@ -24,7 +24,7 @@ from onnx_export.graph_builder import MICROSOFT, GraphBuilder
 from onnx_export.layers.linear import linear
 from onnx_export.layers.positions import Positions, Rotation, rotate
 from onnx_export.layers.rms_norm import rms_norm
-from onnx_export.recipes import QuantizationPlan
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.rope import softmax_scale
 from onnx_export.weights import Weight
 

@@ -8,7 +8,7 @@ import onnx_ir as ir
 from numpy.typing import NDArray
 
 from onnx_export.graph_builder import MICROSOFT, GraphBuilder
-from onnx_export.quantization import Quantization
+from onnx_export.quantization import Quantization, QuantizedRows
 from onnx_export.segments import StoredTensor
 from onnx_export.weights import Weight
 
@@ -38,7 +38,7 @@ def linear_with(
     out_features, in_features = weight.shape
     if quantization is None:
         return builder.op("Gemm", [x, builder.stored(weight)], {"transB": 1})
-    fitted = quantization.fitted_to(in_features)
+    fitted = quantization.suited_to([weight])
     stored = quantized_weight(builder, weight, fitted)
     zero_points = [] if stored.zero_points is None else [stored.zero_points]
     return builder.op(
@@ -89,7 +89,7 @@ def quantized_weight(
         (out_features, blocks, quantization.block_bytes),
         (out_features, blocks),
         quantization,
-        weight.slabs,
+        lambda: quantization.slabs_of(weight),
     )
 
 
@@ -99,7 +99,7 @@ def store_quantized(
     integers_shape: tuple[int, ...],
     scales_shape: tuple[int, ...],
     quantization: Quantization,
-    read: Callable[[], Iterable[NDArray[np.float32]]],
+    read: Callable[[], Iterable[NDArray[np.float32] | QuantizedRows]],
 ) -> QuantizedWeight:
     """Store the rows that ``read`` yields; ``name`` is absolute."""
     *leading, blocks = scales_shape

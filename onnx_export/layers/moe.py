@@ -17,8 +17,8 @@ from onnx_export.graph_builder import MICROSOFT, GraphBuilder
 from onnx_export.layers.experts import ExpertWeights
 from onnx_export.layers.linear import QuantizedWeight, activation_rounding, store_quantized
 from onnx_export.layers.mlp import gated_mlp
-from onnx_export.quantization import Quantization
-from onnx_export.recipes import QuantizationPlan
+from onnx_export.quantization import Quantization, QuantizedRows
+from onnx_export.quantization_plan import QuantizationPlan
 
 
 def mixture_of_experts(
@@ -86,9 +86,11 @@ def _routed_quantized(
     logits: ir.Value,
     quantization: Quantization,
 ) -> ir.Value:
-    fitted = quantization.fitted_to(config.hidden_size, config.moe_intermediate_size)
-    gate_up = _quantized(builder, "gate_up_proj", experts.gate_up_shape, experts.gate_up_of, fitted)
-    down = _quantized(builder, "down_proj", experts.down_shape, experts.down_of, fitted)
+    fitted = quantization.suited_to(experts.all_parts)
+    gate_up = _quantized(
+        builder, "gate_up_proj", experts.gate_up_shape, experts.gate_up_rows, fitted
+    )
+    down = _quantized(builder, "down_proj", experts.down_shape, experts.down_rows, fitted)
     probabilities = builder.from_float32(builder.op("Softmax", [logits], {"axis": -1}))
     router_weights = _scaled(builder, config, probabilities)
     return builder.op(
@@ -135,7 +137,7 @@ def _quantized(
     builder: GraphBuilder,
     name: str,
     shape: tuple[int, int, int],
-    read: Callable[[int], NDArray[np.float32]],
+    read: Callable[[int, Quantization], NDArray[np.float32] | QuantizedRows],
     quantization: Quantization,
 ) -> QuantizedWeight:
     """Return integers ``[experts, rows, K * bits / 8]`` and scales ``[experts, rows, blocks]``."""
@@ -147,5 +149,5 @@ def _quantized(
         (num_experts, rows, blocks * quantization.block_bytes),
         (num_experts, rows, blocks),
         quantization,
-        lambda: map(read, range(num_experts)),
+        lambda: (read(i, quantization) for i in range(num_experts)),
     )

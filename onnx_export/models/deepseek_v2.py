@@ -19,7 +19,7 @@ from onnx_export.layers.latent_attention import latent_attention
 from onnx_export.layers.mlp import gated_mlp
 from onnx_export.layers.moe import mixture_of_experts
 from onnx_export.layers.positions import positions
-from onnx_export.recipes import QuantizationPlan
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.weights import Weights
 
 
@@ -38,7 +38,7 @@ def build_deepseek_v2(
     layers = range(config.num_hidden_layers)
     past = [builder.input(f"past.{i}", builder.activations, cache_shape) for i in layers]
     present = []
-    plans = [plan.of_first_layer(), *([plan] * (config.num_hidden_layers - 1))]
+    plans = [plan.of_layer(layer) for layer in layers]
 
     def attention(hidden: ir.Value, layer: int) -> ir.Value:
         attended, cache = latent_attention(

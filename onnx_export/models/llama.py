@@ -1,28 +1,12 @@
 """Llama as DeepSeek-Coder v1 (arXiv 2401.14196) has it, equal to transformers' LlamaForCausalLM.
 
-One run takes N new tokens of one sequence::
-
-    input_ids [N]  position_ids [N]  total_length [1]  num_logits [1]
-    past.{i}.key  past.{i}.value [1, kv heads, capacity, head_dim]
-      -> logits [num_logits, vocabulary]  present.{i}.key  present.{i}.value
-
-``total_length`` is the number of tokens that the cache holds afterwards; the run's own are the last
-N of them. ``position_ids`` say the same and are not looked at: the interface is one for all
-architectures. The caller binds the same buffer as past and present, which is then written in place.
+``layers/grouped_decoder.py`` describes the inputs and outputs.
 """
 
-import onnx_ir as ir
-
 from onnx_export.graph_builder import ExportGraph, GraphBuilder
-from onnx_export.layers.decoder import RunInputs, decoder
-from onnx_export.layers.grouped_attention import (
-    KeyValue,
-    cached_positions,
-    grouped_attention,
-)
-from onnx_export.layers.mlp import gated_mlp
+from onnx_export.layers.grouped_decoder import grouped_decoder
 from onnx_export.llama_config import LlamaConfig
-from onnx_export.recipes import QuantizationPlan
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.weights import Weights
 
 
@@ -38,33 +22,5 @@ def build_llama(
     Raises ``CheckpointError``.
     """
     builder = GraphBuilder(weights, plan.float_types)
-    run = RunInputs.add_to(builder)
-    shape = (1, config.num_key_value_heads, "capacity", config.head_dim)
-    past = [
-        KeyValue(
-            *(builder.input(f"past.{i}.{kind}", builder.activations, shape) for kind in _KINDS)
-        )
-        for i in range(config.num_hidden_layers)
-    ]
-    present = []
-    with builder.scope("model"):
-        where = cached_positions(builder, config, run.total_length, context_length)
-
-    def attention(hidden: ir.Value, layer: int) -> ir.Value:
-        attended, cache = grouped_attention(builder, config, plan, hidden, past[layer], where)
-        present.append(cache)
-        return attended
-
-    def feed_forward(hidden: ir.Value, _: int) -> ir.Value:
-        return gated_mlp(
-            builder, hidden, "mlp", config.hidden_size, config.intermediate_size, plan.feed_forward
-        )
-
-    decoder(builder, config, plan, run, attention, feed_forward)
-    for layer, cache in enumerate(present):
-        builder.output(cache.key, f"present.{layer}.key", builder.activations, shape)
-        builder.output(cache.value, f"present.{layer}.value", builder.activations, shape)
+    grouped_decoder(builder, config, plan, context_length, has_biases=False)
     return builder.build(config.model_type, exporter_version)
-
-
-_KINDS = ("key", "value")

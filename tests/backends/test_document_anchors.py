@@ -2,7 +2,7 @@
 
 import pytest
 
-from coder_lsp.backends.document_anchors import MAX_PLACES, DocumentAnchors
+from coder_lsp.backends.document_anchors import MAX_ANCHORS, DocumentAnchors
 from coder_lsp.prompt.token_budget import TokenBudget
 from tests.support.snapshots import snapshot_of
 
@@ -129,7 +129,7 @@ def test_places_are_bounded(places, anchors):
     names = {place.sequence_id for place in places(*texts)}
 
     assert names <= set(anchors.sequence_ids)
-    assert len(anchors.sequence_ids) == MAX_PLACES + 1
+    assert len(anchors.sequence_ids) == MAX_ANCHORS + 1
 
 
 def test_nothing_is_worth_preparing_after_a_few_characters(places, standby):

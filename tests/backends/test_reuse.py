@@ -26,9 +26,9 @@ class RecordingEngine(Engine):
 
     last = ((), b"")
 
-    def generate(self, sequence_id, prompt_ids, options, cancellation, forced=b"", *, begun=()):
+    def generate(self, sequence_id, prompt_ids, options, cancellation, forced=b"", **others):
         self.last = tuple(prompt_ids), forced
-        return super().generate(sequence_id, prompt_ids, options, cancellation, forced, begun=begun)
+        return super().generate(sequence_id, prompt_ids, options, cancellation, forced, **others)
 
 
 class Typist:

@@ -1,16 +1,26 @@
 import gzip
 import json
+from dataclasses import replace
 
+import gguf
 import numpy as np
+import onnx_ir as ir
 import pytest
 from click.testing import CliRunner
 
+from bench.rounding.body import bits_per_weight
 from bench.rounding.command import command
-from bench.rounding.recipes import RECIPES, Asymmetric, Symmetric
-from onnx_export.quantization import Quantization
+from bench.rounding.grid_noise import NoisySource
+from bench.rounding.recipes import candidates
+from onnx_export.config import ExportConfig
+from onnx_export.errors import CheckpointError
+from onnx_export.recipes import INT4
+from onnx_export.source import open_source
+from tests.onnx_export.conftest import export_quietly
 from tests.support.tiny_checkpoint import write_tiny_checkpoint
+from tests.support.tiny_gguf import tiny_gguf
+from tests.support.tiny_llama import write_tiny_llama
 
-EXPORTS = ["exported, int8", "exported, int4 --no-scale-search", "exported, int4"]
 TASK = {
     "entry_point": "f",
     "prompt": "def f(a, b):\n",
@@ -18,62 +28,116 @@ TASK = {
     "canonical_solution": "    c = a + b\n",
     "test": "",
 }
+KIND = gguf.GGMLQuantizationType
 
 
-def recipe_named(name):
-    return next(recipe for recipe in RECIPES if recipe.name == name)
+@pytest.fixture(scope="module")
+def q4_0(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gguf")
+    tiny = tiny_gguf(write_tiny_llama(folder / "hf"))
+    return tiny.write(folder / "tiny.gguf", KIND.Q4_0)
 
 
-@pytest.mark.parametrize(
-    "rounding", [Symmetric(Quantization(4, 32)), Asymmetric(32)], ids=["symmetric", "asymmetric"]
-)
-def test_what_is_restored_is_near_and_has_few_values(rounding):
-    weight = np.random.default_rng(0).standard_normal((8, 64)).astype(np.float32)
-
-    restored = rounding.restored(weight)
-
-    assert restored.dtype == np.float32
-    assert np.abs(restored - weight).max() < 0.5
-    for block in restored.reshape(-1, 32):
-        assert len(np.unique(block)) <= 16
-
-
-@pytest.mark.parametrize(
-    ("recipe", "tensor", "bits"),
-    [
-        ("plain rounding", "model.layers.1.mlp.experts.0.up_proj.weight", 4),
-        ("plain rounding", "model.layers.1.mlp.gate.weight", None),
-        ("plain rounding", "model.layers.1.self_attn.kv_a_proj_with_mqa.weight", 8),
-        ("plain rounding", "model.layers.0.self_attn.o_proj.weight", 4),
-        ("scale search, first layer in 8 bits", "model.layers.0.self_attn.o_proj.weight", 8),
-        ("scale search, first layer in 8 bits", "model.layers.1.self_attn.o_proj.weight", 4),
-        ("scale search, kv_a_proj in 4 bits", "model.layers.1.self_attn.kv_a_proj.weight", 4),
-        ("as chosen, attention in 8 bits", "model.layers.1.self_attn.o_proj.weight", 8),
-    ],
-)
-def test_a_recipe_says_which_tensor_is_rounded_how(recipe, tensor, bits):
-    rounding = recipe_named(recipe).rounding_of(tensor, np.zeros((8, 64), np.float32))
-
-    assert bits == (None if rounding is None else rounding.quantization.bits)
-
-
-def test_rows_tell_how_far_each_recipe_is_from_float32(tmp_path):
-    hf_dir = write_tiny_checkpoint(tmp_path / "hf")
-    data, out = tmp_path / "tasks.jsonl.gz", tmp_path / "report.json"
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "tasks.jsonl.gz"
     tasks = [{**TASK, "task_id": f"SingleLineInfilling/{i}"} for i in range(2)]
-    data.write_bytes(gzip.compress("\n".join(map(json.dumps, tasks)).encode()))
+    path.write_bytes(gzip.compress("\n".join(map(json.dumps, tasks)).encode()))
+    return path
 
-    result = CliRunner().invoke(command, [str(data), "--hf", str(hf_dir), "--json", str(out)])
 
+def judge(data, *options):
+    out = data.with_name("report.json")
+    result = CliRunner().invoke(command, [str(data), "--json", str(out), *map(str, options)])
     assert result.exit_code == 0, result.output
-    report = json.loads(out.read_text())
+    return json.loads(out.read_text())
+
+
+def test_rows_tell_how_far_each_recipe_is_from_float32(tmp_path, data):
+    hf_dir = write_tiny_checkpoint(tmp_path / "hf")
+
+    report = judge(data, "--model", hf_dir)
+
     # Two holes in one program are one program; the tiny tokenizer has a token for each byte.
     assert (report["programs"], report["tokens"]) == (1, 40)
-    rows = {row["name"]: row for row in report["rows"]}
-    assert list(rows) == [recipe.name for recipe in RECIPES] + EXPORTS
-    assert rows["exported, int8"]["divergence"] < rows["exported, int4"]["divergence"]
-    assert 0 < rows["exported, int4"]["divergence"] < 2
-    assert abs(rows["exported, int8"]["perplexity_growth"]) < 0.05
+    rows = {row["recipe"]: row for row in report["rows"]}
+    assert list(rows) == [candidate.name for candidate in candidates()]
+    assert {(row["model"], row["variant"]) for row in rows.values()} == {("hf", "plain")}
+    assert rows["int8"]["kl_nats_per_1000"] < rows["int4"]["kl_nats_per_1000"]
+    assert rows["int4"]["kl_nats_per_1000"] < rows["symmetric"]["kl_nats_per_1000"]
+    assert abs(rows["int8"]["perplexity_ratio"] - 1) < 0.05
     for row in rows.values():
-        growth = row["perplexity"] / report["perplexity"] - 1
-        assert row["perplexity_growth"] == pytest.approx(growth)
+        assert row["perplexity_ratio"] == pytest.approx(row["perplexity"] / report["perplexity"])
+
+
+def test_noise_is_part_of_what_is_judged(q4_0, data):
+    options = ("--model", q4_0, "--recipe", "int4")
+
+    plain, noisy = judge(data, *options), judge(data, *options, "--noisy")
+
+    assert [report["variant"] for report in (plain, noisy)] == ["plain", "noisy"]
+    assert noisy["perplexity"] != plain["perplexity"]
+
+
+@pytest.mark.parametrize("kind", [KIND.Q4_0, KIND.Q5_0, KIND.Q8_0])
+def test_noise_moves_each_weight_by_up_to_half_a_step_of_its_grid(tmp_path, kind):
+    tiny = tiny_gguf(write_tiny_llama(tmp_path / "hf"))
+    path = tiny.write(tmp_path / "tiny.gguf", kind)
+    name, shape = "model.layers.1.mlp.up_proj.weight", None
+    shape = tiny.tensors["blk.1.ffn_up.weight"].shape
+
+    with open_source(path).open_weights() as weights:
+        exact = weights.find(name, shape).read()
+        norm = weights.find("model.norm.weight", (shape[1],)).read()
+    with NoisySource.open(path, 7).open_weights() as weights:
+        found = weights.find(name, shape)
+        moved = found.read()
+        in_parts = np.concatenate([found.rows(0, 5), found.rows(5, shape[0])])
+        moved_norm = weights.find("model.norm.weight", (shape[1],)).read()
+
+    # Values of a block are whole steps apart, and so many values have two that are one step apart.
+    sorted_blocks = np.sort(exact.reshape(-1, 32), axis=-1)
+    gaps = np.diff(sorted_blocks, axis=-1)
+    steps = np.where(gaps > 1e-7, gaps, np.inf).min(axis=-1)
+    parts = np.abs(moved - exact).reshape(-1, 32) / steps[:, None]
+    assert parts.max() <= 0.501
+    if kind is KIND.Q4_0:
+        assert parts.mean() == pytest.approx(0.25, abs=0.02)
+    assert (in_parts == moved).all()
+    assert (moved_norm == norm).all()
+
+
+def test_another_seed_is_another_noise(q4_0):
+    shape = (64, 64)
+    name = "model.layers.0.self_attn.q_proj.weight"
+
+    def read(seed):
+        with NoisySource.open(q4_0, seed).open_weights() as weights:
+            return weights.find(name, shape).read()
+
+    assert (read(1) == read(1)).all()
+    assert (read(1) != read(2)).mean() > 0.9
+
+
+def test_a_file_without_a_grid_is_refused_for_noise(tmp_path):
+    path = tiny_gguf(write_tiny_llama(tmp_path / "hf")).write(tmp_path / "tiny.gguf", KIND.F32)
+
+    with pytest.raises(CheckpointError, match="whose grid is unknown"):
+        NoisySource.open(path, 0)
+
+
+@pytest.mark.parametrize(
+    ("config", "bits"),
+    [
+        (ExportConfig("int8"), 9.0),
+        (ExportConfig("int4", asked_recipe=replace(INT4, attention_bits=4)), 4.625),
+    ],
+)
+def test_bits_are_counted_with_scales_and_zero_points(tmp_path, config, bits):
+    hf_dir = write_tiny_llama(tmp_path / "hf")
+    recipe = config.asked_recipe
+    if recipe is not None:
+        config = replace(config, asked_recipe=replace(recipe, num_sensitive_layers=0))
+    out_dir = export_quietly(hf_dir, tmp_path / "out", config)
+
+    assert bits_per_weight(ir.load(out_dir / "model.onnx")) == pytest.approx(bits, abs=0.01)

@@ -20,13 +20,13 @@ def test_a_sequence_and_its_standby_are_kept(engine):
     for name, prompt in (("active", PROMPT), ("standby", PROMPT[::-1])):
         engine.prepare(name, prompt, CancellationToken())
 
-    assert engine.num_to_compute(PROMPT) == 0
-    assert engine.num_to_compute(PROMPT[::-1]) == 0
+    assert engine.cost(PROMPT, 0).num_missing == 0
+    assert engine.cost(PROMPT[::-1], 0).num_missing == 0
 
 
 def test_a_third_one_takes_the_place_of_the_least_recently_used(engine):
     for name, prompt in (("a", PROMPT), ("b", PROMPT[::-1]), ("c", PROMPT[50:])):
         engine.prepare(name, prompt, CancellationToken())
 
-    assert engine.num_to_compute(PROMPT) == len(PROMPT)
-    assert engine.stats().num_bytes == 2 * bytes_for(engine.manifest.cache, 200)
+    assert engine.cost(PROMPT, 0).num_missing == len(PROMPT)
+    assert engine.stats()["num_bytes"] == 2 * bytes_for(engine.manifest.cache, 200)

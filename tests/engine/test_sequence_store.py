@@ -60,14 +60,19 @@ def cache(runner, model):
 def save(new_store):
     """Write a cache under a document's name."""
 
-    def save(cache, document=DOCUMENT, note=b"", store=None):
-        return (store or new_store()).save(document, cache, note, CancellationToken())
+    def save(cache, document=DOCUMENT, store=None):
+        return write(store or new_store(), document, cache)
 
     return save
 
 
-def restore(store, token_ids=TOKEN_IDS, least=1, document=DOCUMENT):
-    return store.restore(document, token_ids, least, CancellationToken())
+def write(store, document, cache, cancellation=None):
+    """Write a cache, however little of it is new."""
+    return store._write(document, cache, cache.offset, cancellation or CancellationToken())
+
+
+def restore(store, token_ids=TOKEN_IDS, document=DOCUMENT):
+    return store.read(document, token_ids, len(token_ids), CancellationToken())
 
 
 def files(folder):
@@ -100,19 +105,38 @@ def test_another_server_reads_the_rows_of_the_common_prefix(
     check_restored(new_store(), cache, token_ids, num_tokens)
 
 
-def test_too_little_in_common_is_a_miss_and_stays(new_store, save, cache, tmp_path):
+def test_nothing_in_common_is_a_miss_and_stays(new_store, save, cache, tmp_path):
     save(cache)
 
-    assert restore(new_store(), [*TOKEN_IDS[:20], 0], least=21) is None
+    assert restore(new_store(), [0, *TOKEN_IDS]) is None
     assert restore(new_store(), document="file:///b.py") is None
     assert len(files(tmp_path)) == 1
 
 
-def test_the_note_and_the_tokens_come_without_the_rows(new_store, save, cache):
-    save(cache, note=b"anything")
-    head = new_store().head(DOCUMENT)
+@pytest.mark.parametrize(
+    ("token_ids", "expected"),
+    [
+        (TOKEN_IDS, len(TOKEN_IDS)),
+        ([*TOKEN_IDS[:20], 0], 20),
+        ([0, *TOKEN_IDS], 0),
+        ([], 0),
+    ],
+)
+def test_how_much_is_on_disk_is_known_without_the_rows(
+    new_store, save, cache, tmp_path, token_ids, expected
+):
+    save(cache)
+    (path,) = files(tmp_path)
+    path.write_bytes(flip(-1)(bytearray(path.read_bytes())))
 
-    assert (head.token_ids, head.note) == (TOKEN_IDS, b"anything")
+    assert new_store().num_shared(DOCUMENT, token_ids) == expected
+    assert new_store().num_shared("file:///b.py", token_ids) == 0
+
+
+def test_only_the_first_tokens_are_written(new_store, cache):
+    assert new_store().save(DOCUMENT, cache, 70, CancellationToken())
+
+    check_restored(new_store(), cache, TOKEN_IDS, 70)
 
 
 @pytest.mark.parametrize(
@@ -126,14 +150,11 @@ def test_the_note_and_the_tokens_come_without_the_rows(new_store, save, cache):
     ],
     ids=["the same", "longer", "hardly longer", "another", "another much shorter one"],
 )
-def test_what_is_news_to_the_disk(
-    new_store, save, cache, runner, model, token_ids, least, expected
-):
-    other = random_cache(runner, model.manifest.cache, token_ids)
-    assert new_store().is_news(DOCUMENT, other, least)
+def test_what_is_new_to_the_disk(new_store, save, cache, runner, model, token_ids, least, expected):
+    assert new_store()._is_new(DOCUMENT, token_ids, least)
 
     save(cache)
-    assert new_store().is_news(DOCUMENT, other, least) is expected
+    assert new_store()._is_new(DOCUMENT, token_ids, least) is expected
 
 
 def flip(offset):
@@ -152,7 +173,7 @@ def flip(offset):
         flip(40),
         flip(72),
         flip(75),
-        flip(76),
+        flip(80),
         flip(90),
         flip(-1),
         lambda content: content[:-1],
@@ -162,7 +183,7 @@ def flip(offset):
         lambda content: bytes(len(content)),
     ],
     ids=[
-        *("magic", "identity", "document", "count", "huge count", "note size", "token", "rows"),
+        *("magic", "identity", "document", "count", "huge count", "token", "another token", "rows"),
         *("cut off by one", "cut off in the head", "empty", "longer", "zeros"),
     ],
 )
@@ -180,7 +201,7 @@ def test_every_flipped_bit_of_the_head_is_noticed(new_store, save, runner, model
     save(random_cache(runner, model.manifest.cache, small))
     (path,) = files(tmp_path)
     content = path.read_bytes()
-    for offset in range(80 + 4 * len(small) + 4 + 4):
+    for offset in range(76 + 4 * len(small) + 4 + 4):
         path.write_bytes(flip(offset)(bytearray(content)))
 
         assert restore(new_store(), small) is None
@@ -207,7 +228,7 @@ def test_another_model_provider_or_runtime_is_a_miss(
 
 
 def test_the_least_recently_used_makes_room(new_store, save, cache, model, tmp_path):
-    size = sequence_size(len(TOKEN_IDS), b"", model.manifest.cache)
+    size = sequence_size(len(TOKEN_IDS), model.manifest.cache)
     store = new_store(max_bytes=2 * size)
     for age, name in ((30, "a"), (20, "b")):
         save(cache, name, store=store)
@@ -233,7 +254,7 @@ def test_cancelled_writing_leaves_what_was_there(new_store, save, cache, runner,
     cancelled.cancel()
     other = random_cache(runner, model.manifest.cache, TOKEN_IDS, seed=1)
 
-    assert not new_store().save(DOCUMENT, other, b"", cancelled)
+    assert not write(new_store(), DOCUMENT, other, cancelled)
     check_restored(new_store(), cache, TOKEN_IDS, len(TOKEN_IDS))
     assert list(tmp_path.glob("*.tmp")) == []
 
@@ -243,13 +264,13 @@ def test_cancelled_reading_is_a_miss_that_keeps_the_file(new_store, save, cache,
     cancelled = CancellationToken()
     cancelled.cancel()
 
-    assert new_store().restore(DOCUMENT, TOKEN_IDS, 1, cancelled) is None
+    assert new_store().read(DOCUMENT, TOKEN_IDS, 1, cancelled) is None
     assert len(files(tmp_path)) == 1
 
 
 def test_what_is_written_meanwhile_is_waited_for(new_store, cache):
     store = new_store()
-    store.save_later(DOCUMENT, cache, b"")
+    assert store.save_later(DOCUMENT, cache, cache.offset)
 
     check_restored(store, cache, TOKEN_IDS, len(TOKEN_IDS))
     store.close()
@@ -261,7 +282,7 @@ def test_a_folder_that_cannot_be_made_is_a_miss(model, runner, cache, tmp_path):
     options = DiskCacheOptions(blocked / "sequences", 1 << 30)
     store = SequenceStore(options, model.manifest, PROVIDER, runner.create_cache)
 
-    assert not store.save(DOCUMENT, cache, b"", CancellationToken())
+    assert not write(store, DOCUMENT, cache)
     assert restore(store) is None
     assert store.stats().disk_files == 0
 
@@ -310,7 +331,7 @@ cache = runner.create_cache(200)
 cache.append_rows(token_ids, np.full((num_tensors, num_heads, 200, width), fill, np.float32))
 print("ready", flush=True)
 for _ in range(40):
-    store.save("file:///a.py", cache, b"", CancellationToken())
+    store._write("file:///a.py", cache, 200, CancellationToken())
 """
 
 

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 
 import ml_dtypes
@@ -6,8 +7,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from onnx_export.checkpoint import Checkpoint
+from onnx_export.checkpoint import Checkpoint, weight_files
+from onnx_export.config import ExportConfig
 from onnx_export.errors import CheckpointError
+from onnx_export.export import HuggingFaceFolder, Labels, export
+from onnx_export.safetensors_file import SafetensorsFile
 from onnx_export.weights import Weight, stacked
 from tests.onnx_export.conftest import export_quietly
 from tests.support.tiny_checkpoint import tiny_tensors, write_tiny_checkpoint
@@ -117,6 +121,127 @@ def test_an_index_names_files_beside_it_only(hf_dir, shard):
 def test_an_index_without_a_map_is_refused(hf_dir):
     (hf_dir / INDEX).write_text("{}")
     check_refused(hf_dir, "has no 'weight_map'")
+
+
+@pytest.mark.parametrize("name", ["model-00001-of-00001.safetensors", "weights.safetensors"])
+def test_a_single_file_is_read_whatever_its_name(hf_dir, tiny_fp32, tmp_path, name):
+    (hf_dir / SINGLE).rename(hf_dir / name)
+
+    assert weights_of(export_quietly(hf_dir, tmp_path / "out")) == weights_of(tiny_fp32)
+
+
+def split_without_an_index(hf_dir):
+    split_in_two(hf_dir)
+    (hf_dir / INDEX).unlink()
+    for number, name in enumerate(("a.safetensors", "b.safetensors"), 1):
+        (hf_dir / name).rename(hf_dir / f"model-0000{number}-of-00002.safetensors")
+
+
+def test_all_shards_without_an_index_are_read(hf_dir, tiny_fp32, tmp_path):
+    split_without_an_index(hf_dir)
+
+    assert weights_of(export_quietly(hf_dir, tmp_path / "out")) == weights_of(tiny_fp32)
+
+
+def test_a_missing_shard_without_an_index_is_named(hf_dir):
+    split_without_an_index(hf_dir)
+    (hf_dir / "model-00001-of-00002.safetensors").unlink()
+    check_refused(hf_dir, r"model-00001-of-00002\.safetensors is missing, and there is no")
+
+
+def test_shards_of_two_models_without_an_index_are_refused(hf_dir):
+    split_without_an_index(hf_dir)
+    shutil.copyfile(
+        hf_dir / "model-00001-of-00002.safetensors", hf_dir / "other-00001-of-00001.safetensors"
+    )
+    check_refused(hf_dir, r"among them other-00001-of-00001\.safetensors")
+
+
+def test_a_tensor_in_two_shards_is_refused(hf_dir):
+    split_without_an_index(hf_dir)
+    shutil.copyfile(
+        hf_dir / "model-00001-of-00002.safetensors", hf_dir / "model-00002-of-00002.safetensors"
+    )
+    check_refused(hf_dir, "both hold the tensor")
+
+
+def test_two_files_of_no_known_name_are_refused(hf_dir):
+    (hf_dir / SINGLE).rename(hf_dir / "a.safetensors")
+    shutil.copyfile(hf_dir / "a.safetensors", hf_dir / "b.safetensors")
+    check_refused(hf_dir, "but a.safetensors, b.safetensors")
+
+
+@pytest.mark.parametrize("stray", ["consolidated.safetensors", "model-00001-of-00009.safetensors"])
+@pytest.mark.parametrize("has_index", [True, False])
+def test_stray_files_are_not_read(hf_dir, tiny_fp32, tmp_path, stray, has_index):
+    if has_index:
+        split_in_two(hf_dir)
+    (hf_dir / stray).write_bytes(b"not even safetensors")
+
+    out_dir = export_quietly(hf_dir, tmp_path / "out")
+
+    assert weights_of(out_dir) == weights_of(tiny_fp32)
+    names = [path.name for path in weight_files(hf_dir)]
+    assert names == (["a.safetensors", "b.safetensors"] if has_index else [SINGLE])
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(hf_dir, tmp_path):
+    path = hf_dir / SINGLE
+
+    def change(_):
+        os.utime(path, ns=(1, 1))
+
+    source = HuggingFaceFolder(hf_dir)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors changed while it was read"):
+        export(source, tmp_path / "out", ExportConfig("fp32"), Labels(), change)
+
+
+def test_a_file_that_cannot_be_mapped_anew_leaves_the_old_mapping_open(hf_dir, monkeypatch):
+    monkeypatch.setattr("onnx_export.safetensors_file._MAX_MAPPED_BYTES", 0)
+    file = SafetensorsFile(hf_dir / SINGLE)
+    name = "model.norm.weight"
+    expected = file.rows(name, 0, 64)
+
+    def fail(path):
+        raise CheckpointError(f"{path} is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("onnx_export.safetensors_file._open", fail)
+        with pytest.raises(CheckpointError, match="is gone"):
+            file.rows(name, 0, 64)
+
+    assert (file.rows(name, 0, 64) == expected).all()
+    file.close()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "int4"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.layers.1.mlp.experts.3.down_proj.weight",
+        "model.layers.2.mlp.gate.weight",
+        "model.layers.0.input_layernorm.weight",
+        "model.layers.1.self_attn.kv_b_proj.weight",
+    ],
+)
+def test_a_weight_that_is_no_number_is_refused(hf_dir, value, precision, name):
+    rewrite(hf_dir, lambda tensors: tensors[name].reshape(-1).__setitem__(5, value))
+
+    with pytest.raises(CheckpointError, match="not a finite number"):
+        export_quietly(hf_dir, hf_dir.parent / "out", ExportConfig(precision))
+
+    assert not (hf_dir.parent / "out").exists()
+
+
+def test_a_weight_too_large_for_halves_is_refused_in_halves_only(hf_dir, tmp_path):
+    name = "model.layers.0.mlp.up_proj.weight"
+    rewrite(hf_dir, lambda tensors: tensors[name].reshape(-1).__setitem__(5, 1e6))
+
+    with pytest.raises(CheckpointError, match=r"too large for float16.*--precision fp32"):
+        export_quietly(hf_dir, tmp_path / "out", ExportConfig("fp16"))
+
+    export_quietly(hf_dir, tmp_path / "exact")
 
 
 def test_shards_make_the_same_model(hf_dir, tiny_fp32, tmp_path):

@@ -11,8 +11,8 @@ from onnx_export.config import ExportConfig
 from onnx_export.deepseek_v2_config import parse_deepseek_v2_config
 from onnx_export.errors import ConfigError
 from onnx_export.models.deepseek_v2 import build_deepseek_v2
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.random_weights import RandomWeights
-from onnx_export.recipes import QuantizationPlan
 from onnx_export.reference import Reference
 from tests.onnx_export.conftest import export_quietly
 from tests.support.parity import WAYS, Sequence, load_runner

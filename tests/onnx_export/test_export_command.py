@@ -36,16 +36,17 @@ def test_mistakes_on_the_command_line_are_explained(tiny_hf, tmp_path):
     config, out_dir = tiny_hf / "config.json", tmp_path / "out"
     fp32 = ["--precision", "fp32"]
     check_command([tiny_hf, out_dir, "--precision", "int2"], 2, "'int2' is not one of")
-    check_command([tiny_hf, out_dir], 2, "Missing option '--precision'")
-    check_command([out_dir, *fp32], 2, "Name two folders: HF_DIR and OUT_DIR.")
+    check_command([out_dir, *fp32], 2, "Name two paths: SOURCE and OUT_DIR.")
     check_command([tiny_hf, out_dir, "--layers", 1, *fp32], 2, "--layers goes with")
     check_command([tiny_hf, out_dir, "--random-weights", config, *fp32], 2, "one folder only")
-    check_command([out_dir, "--random-weights", config, "--verify", *fp32], 2, "needs HF_DIR")
+    check_command(
+        [out_dir, "--random-weights", config, "--verify", *fp32], 2, "needs a Hugging Face folder"
+    )
     check_command([tmp_path / "none", out_dir, *fp32], 1, "config.json is missing")
     check_command([tiny_hf, out_dir, "--block-size", 33, *fp32], 1, "a power of two")
     via = ["--via", "optimum"]
     check_command([tiny_hf, out_dir, *via, "--precision", "int4"], 2, "writes fp32 only")
-    check_command([out_dir, "--random-weights", config, *via], 2, "needs HF_DIR")
+    check_command([out_dir, "--random-weights", config, *via], 2, "needs a folder")
     check_command([tmp_path / "none", out_dir, *via], 1, "config.json is missing")
 
     assert list(tmp_path.iterdir()) == []

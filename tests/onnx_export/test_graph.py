@@ -6,9 +6,10 @@ import pytest
 from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.deepseek_v2_config import parse_deepseek_v2_config
+from onnx_export.errors import ConfigError
 from onnx_export.models.deepseek_v2 import build_deepseek_v2
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.random_weights import RandomWeights
-from onnx_export.recipes import QuantizationPlan
 from tests.onnx_export.conftest import export_quietly
 from tests.support.tiny_checkpoint import TINY_CONFIG
 
@@ -117,6 +118,15 @@ def test_four_bits_have_zero_points_on_the_processor_and_none_for_cuda():
         assert {len(node.inputs) == 4 for node in fours} == {has_zero_points}
         for node in experts:
             assert [value is not None for value in node.inputs[11:13]] == [has_zero_points] * 2
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_blocks_of_experts_that_cuda_lacks_are_refused_after_fitting(precision):
+    narrow = {"moe_intermediate_size": 48, "hidden_size": 64}
+    build(precision, **narrow)
+
+    with pytest.raises(ConfigError, match="a multiple of 32 is needed"):
+        build(precision, target="cuda", **narrow)
 
 
 def test_a_manifest_names_the_recipe(tiny_hf, tmp_path):

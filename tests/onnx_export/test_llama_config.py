@@ -28,7 +28,7 @@ BENCH = Path(__file__).parents[2] / "bench"
         ({"rope_scaling": {"type": "llama3"}}, "'llama3' are not supported; 'default' and 'linea"),
         ({"rope_scaling": {"type": "linear"}}, "the field factor is missing"),
         ({"rope_scaling": {"type": "linear", "factor": 0}}, "must be at least 1 and is 0"),
-        ({"bos_token_id": None}, "the field bos_token_id is missing"),
+        ({"bos_token_id": ["a"]}, "bos_token_id must be of type int, found 'a'"),
     ],
 )
 def test_what_the_exporter_does_not_know_is_refused_by_name(changes, message):

@@ -1,11 +1,15 @@
 """Every precision and flavour of the tiny Llama, run on the CPU."""
 
+from dataclasses import replace
+
 import numpy as np
+import onnx_ir as ir
 import pytest
 
 from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.graph_run import GraphRun
+from onnx_export.recipes import INT4
 from tests.onnx_export.conftest import export_quietly
 from tests.support.tiny_llama import write_tiny_llama
 
@@ -50,3 +54,18 @@ def test_rounded_exports_run_and_stay_near(
 
     assert np.corrcoef(exact.ravel(), rounded.ravel())[0, 1] > least_correlation
     assert folder.manifest.cache.dtype == {"cpu": "float32", "cuda": "float16"}[target]
+
+
+def test_a_recipe_says_which_layers_and_projections_have_eight_bits(hf_dir, tmp_path):
+    recipe = replace(INT4, num_sensitive_layers=2)
+    config = ExportConfig("int4", context_length=256, asked_recipe=recipe)
+    out_dir = export_quietly(hf_dir, tmp_path / "out", config)
+
+    bits = {
+        node.name.rsplit("/", maxsplit=1)[0]: node.attributes["bits"].value
+        for node in ir.load(out_dir / "model.onnx").graph
+        if node.op_type == "MatMulNBits"
+    }
+    fours = {name for name, found in bits.items() if found == 4}
+    assert fours == {f"/model/layers.2/mlp/{p}_proj" for p in ("gate", "up", "down")}
+    assert {found for name, found in bits.items() if name not in fours} == {8}

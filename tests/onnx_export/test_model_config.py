@@ -22,7 +22,7 @@ def without(name):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model_type": "qwen2"}, "model_type must be 'deepseek_v2' or 'llama' and is 'qwen2'"),
+        ({"model_type": "gemma"}, "must be 'deepseek_v2' or 'llama' or 'qwen2' and is 'gemma'"),
         ({"q_lora_rank": 1536}, "q_lora_rank must be None and is 1536"),
         ({"topk_method": "group_limited_greedy"}, "topk_method must be 'greedy'"),
         ({"scoring_func": "sigmoid"}, "scoring_func must be 'softmax'"),
@@ -40,7 +40,7 @@ def without(name):
         ({"num_hidden_layers": 0}, "num_hidden_layers must be positive"),
         ({"qk_rope_head_dim": 63}, "qk_rope_head_dim must be even"),
         ({"num_experts_per_tok": 9}, "num_experts_per_tok is 9, but there are 8"),
-        ({"eos_token_id": None}, "the field eos_token_id is missing"),
+        ({"eos_token_id": "1"}, "eos_token_id must be of type int, found '1'"),
     ],
 )
 def test_what_the_exporter_does_not_know_is_refused_by_name(changes, message):

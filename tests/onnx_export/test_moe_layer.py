@@ -9,7 +9,7 @@ from onnx_export.config import ExportConfig
 from onnx_export.deepseek_v2_config import parse_deepseek_v2_config
 from onnx_export.graph_builder import WEIGHTS_NAME, GraphBuilder
 from onnx_export.layers.moe import mixture_of_experts
-from onnx_export.recipes import QuantizationPlan
+from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.weights import Weight
 from onnx_export.weights_file import WeightsFile
 from tests.support.tiny_checkpoint import TINY_CONFIG

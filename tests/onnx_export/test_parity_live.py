@@ -13,6 +13,7 @@ from tests.onnx_export.conftest import export_quietly
 from tests.support.parity import WAYS, Sequence, load_runner
 from tests.support.tiny_checkpoint import write_tiny_checkpoint
 from tests.support.tiny_llama import write_tiny_llama
+from tests.support.tiny_qwen2 import write_tiny_qwen2
 
 pytestmark = pytest.mark.reference
 TOLERANCE = 1e-3
@@ -48,6 +49,20 @@ def test_tiny_with_lites_rotary_settings(tiny_hf, tiny_fp32):
 )
 def test_tiny_llama(tmp_path, changes):
     hf_dir = write_tiny_llama(tmp_path / "hf", **changes)
+    check_parity(hf_dir, export_quietly(hf_dir, tmp_path / "out"), random_token_ids(400, 272))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"num_key_value_heads": 4, "tie_word_embeddings": False},
+        {"num_key_value_heads": 1, "hidden_size": 128},
+    ],
+    ids=["tied", "untied", "one key head"],
+)
+def test_tiny_qwen2(tmp_path, changes):
+    hf_dir = write_tiny_qwen2(tmp_path / "hf", **changes)
     check_parity(hf_dir, export_quietly(hf_dir, tmp_path / "out"), random_token_ids(400, 272))
 
 

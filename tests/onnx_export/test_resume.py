@@ -2,19 +2,27 @@
 
 import errno
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
-from filelock import FileLock
+from filelock import FileLock, Timeout
+from gguf import GGMLQuantizationType as Kind
+from safetensors.numpy import load_file, save_file
 
 from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.errors import OutputError, RoomError
 from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, export
 from onnx_export.partial_folder import JOURNAL_NAME, partial_path
+from onnx_export.source import open_source
 from tests.onnx_export.conftest import REPOSITORY, export_quietly
+from tests.support.tiny_gguf import tiny_gguf
 
 INT4 = ExportConfig("int4")
 WEIGHTS = "model.onnx.data"
@@ -153,10 +161,117 @@ def test_two_exports_at_once_do_not_mix(tiny_hf, tmp_path):
     partial = break_off(tiny_hf, tmp_path / "out", 50_000)
 
     with (
-        FileLock(partial / "lock"),
+        FileLock(partial.with_name("out.partial.lock")),
         pytest.raises(OutputError, match=r"Another export is writing .*Wait for it"),
     ):
         export_quietly(tiny_hf, tmp_path / "out", INT4)
+
+
+def test_the_lock_is_held_until_the_folder_is_in_its_place(tiny_hf, tmp_path, monkeypatch):
+    out_dir = tmp_path / "out"
+    rename, seen = Path.rename, []
+
+    def rename_and_try(path, target):
+        with pytest.raises(Timeout):
+            FileLock(tmp_path / "out.partial.lock", timeout=0).acquire()
+        seen.append(target)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename_and_try)
+    export_quietly(tiny_hf, out_dir, INT4)
+
+    assert seen == [out_dir]
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_that_another_process_completed_meanwhile_is_left_alone(tiny_hf, tmp_path):
+    out_dir = tmp_path / "out"
+
+    def complete(progress):
+        out_dir.mkdir(exist_ok=True)
+        (out_dir / "coder_lsp.json").write_text("{}")
+
+    with pytest.raises(OutputError, match=r"cannot be moved to .*out"):
+        export(HuggingFaceFolder(tiny_hf), out_dir, INT4, Labels(), complete)
+
+    assert (out_dir / "coder_lsp.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("name", [".", "sub/..", "sub/."])
+def test_a_folder_named_by_dots_is_found(tiny_hf, tmp_path, monkeypatch, name):
+    where = tmp_path / "where"
+    (where / "sub").mkdir(parents=True)
+    monkeypatch.chdir(where / "sub" if name == "." else where)
+    expected = where if name == "sub/.." else where / "sub"
+    if name == "sub/..":
+        with pytest.raises(OutputError, match="exists already"):
+            export_quietly(tiny_hf, Path(name), INT4)
+        return
+
+    export_quietly(tiny_hf, Path(name), INT4)
+
+    ModelFolder.read(expected).verify_files()
+
+
+def test_the_root_folder_is_refused(tiny_hf):
+    with pytest.raises(OutputError, match=r"(exists already|cannot become a model folder)"):
+        export_quietly(tiny_hf, Path("/"), INT4)
+    with pytest.raises(OutputError, match="cannot become a model folder"):
+        partial_path(Path("/"))
+
+
+def test_a_copy_of_the_source_continues_an_export(tiny_hf, in_one_go, tmp_path):
+    out_dir, copied = tmp_path / "out", tmp_path / "tiny"
+    break_off(tiny_hf, out_dir, 0.5 * len(in_one_go[WEIGHTS]))
+    shutil.copytree(tiny_hf, copied, copy_function=shutil.copyfile)
+
+    reported = go_on(copied, out_dir)
+
+    assert first_written(reported) > 0.1 * len(in_one_go[WEIGHTS])
+    assert contents(out_dir) == in_one_go
+
+
+def test_another_checkpoint_with_the_same_size_and_time_starts_anew(tiny_hf, in_one_go, tmp_path):
+    out_dir, changed = tmp_path / "out", tmp_path / "tiny"
+    shutil.copytree(tiny_hf, changed)
+    break_off(changed, out_dir, 0.5 * len(in_one_go[WEIGHTS]))
+    path = changed / "model.safetensors"
+    stat, tensors = path.stat(), load_file(path)
+    save_file({name: tensor + np.float32(0.125) for name, tensor in tensors.items()}, path)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert path.stat().st_size == stat.st_size
+
+    reported = go_on(changed, out_dir)
+
+    assert first_written(reported) < 0.1 * len(in_one_go[WEIGHTS])
+    assert contents(out_dir) == contents(go_on_afresh(changed, tmp_path / "fresh"))
+
+
+def go_on_afresh(hf_dir, out_dir):
+    go_on(hf_dir, out_dir)
+    return out_dir
+
+
+def test_a_file_of_gguf_continues_an_export(tiny_hf, tmp_path):
+    path = tiny_gguf(tiny_hf).write(tmp_path / "tiny.gguf", Kind.Q4_0)
+    config = ExportConfig("keep")
+    export(open_source(path), tmp_path / "expected", config, Labels(name="x"), lambda _: None)
+    expected = contents(tmp_path / "expected")
+    with pytest.raises(KeyboardInterrupt):
+        export(
+            open_source(path),
+            tmp_path / "out",
+            config,
+            Labels(name="x"),
+            break_off_after(0.5 * len(expected[WEIGHTS])),
+        )
+    copied = shutil.copyfile(path, tmp_path / "copied.gguf")
+
+    reported = []
+    export(open_source(copied), tmp_path / "out", config, Labels(name="x"), reported.append)
+
+    assert contents(tmp_path / "out") == expected
+    assert first_written(reported) > 0.1 * len(expected[WEIGHTS])
 
 
 def test_a_full_disk_is_refused_before_anything_is_written(tiny_hf, tmp_path, monkeypatch):
@@ -182,11 +297,14 @@ def test_too_little_memory_is_refused_before_anything_is_written(tiny_hf, tmp_pa
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "No space left .*the same command goes"),
-        (MemoryError(), "ran out of memory. Close other programs; the same command goes on"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "No space left .*the same command again: it c",
+        ),
+        (MemoryError(), "ran out of memory. Close other programs and run the same command again"),
     ],
 )
-def test_what_runs_out_on_the_way_is_named_and_the_same_command_goes_on(
+def test_what_runs_out_on_the_way_is_named_and_the_same_command_continues(
     tiny_hf, in_one_go, tmp_path, fault, message
 ):
     out_dir = tmp_path / "out"

@@ -54,7 +54,7 @@ def write_tiny_llama(folder: Path, **changes: Any) -> Path:
 
 def tiny_llama_tensors(config: dict[str, Any]) -> dict[str, npt.NDArray[np.float32]]:
     """Return all weights by name."""
-    return seeded_tensors(_shapes(config))
+    return seeded_tensors(llama_shapes(config))
 
 
 def tiny_llama_tokenizer() -> dict[str, Any]:
@@ -79,7 +79,8 @@ def tiny_llama_tokenizer() -> dict[str, Any]:
     return document
 
 
-def _shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+def llama_shapes(config: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all weights by name."""
     hidden, heads = config["hidden_size"], config["num_attention_heads"]
     head_dim = config.get("head_dim", hidden // heads)
     vocabulary = (config["vocab_size"], hidden)

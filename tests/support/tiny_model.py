@@ -6,8 +6,13 @@ from onnx_export.config import ExportConfig
 from onnx_export.export import HuggingFaceFolder, Labels, export
 from tests.support.tiny_checkpoint import write_tiny_checkpoint
 from tests.support.tiny_llama import write_tiny_llama
+from tests.support.tiny_qwen2 import write_tiny_qwen2
 
-WRITERS = {"deepseek_v2": write_tiny_checkpoint, "llama": write_tiny_llama}
+WRITERS = {
+    "deepseek_v2": write_tiny_checkpoint,
+    "llama": write_tiny_llama,
+    "qwen2": write_tiny_qwen2,
+}
 
 
 def write_tiny_model(folder: Path, model_type: str = "deepseek_v2") -> Path:

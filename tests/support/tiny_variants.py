@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tests.support.tiny_checkpoint import TINY_CONFIG, tiny_tensors, write_tiny_checkpoint
 from tests.support.tiny_llama import TINY_LLAMA_CONFIG, tiny_llama_tensors, write_tiny_llama
+from tests.support.tiny_qwen2 import TINY_QWEN2_CONFIG, tiny_qwen2_tensors, write_tiny_qwen2
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,20 @@ def _llama(name: str, **changes: Any) -> TinyVariant:
     )
 
 
+def _qwen2(name: str, **changes: Any) -> TinyVariant:
+    config = {**TINY_QWEN2_CONFIG, **changes}
+    return TinyVariant(
+        name,
+        config["vocab_size"],
+        partial(write_tiny_qwen2, **changes),
+        partial(tiny_qwen2_tensors, config),
+    )
+
+
 TINY_VARIANTS = (
     TinyVariant("tiny", TINY_CONFIG["vocab_size"], write_tiny_checkpoint, tiny_tensors),
     _llama("tiny_llama"),
     _llama("tiny_llama_all_heads", num_key_value_heads=4, tie_word_embeddings=True, head_dim=48),
+    _qwen2("tiny_qwen2"),
+    _qwen2("tiny_qwen2_one_key_head", num_key_value_heads=1, tie_word_embeddings=False),
 )

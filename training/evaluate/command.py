@@ -47,6 +47,7 @@ def evaluate(
     tokenizer = Tokenizer(folder / "tokenizer.json")
     encoder = LineEncoder(tokenizer, _ENCODER_CAPACITY)
     bos = fim_template(tokenizer).bos
+    assert bos is not None, "mini's prompts start with BOS"
     corpus = Corpus(corpus_folder)
     measured = bits_per_byte(model, corpus, encoder, bos, bytes_per_language, recipe.seed)
     figures: dict[str, Any] = {

@@ -44,7 +44,7 @@ class SampleMaker:
     def _plain(self, text: str, offset: int, max_tokens: int) -> list[int]:
         start = line_start(text, offset)
         end = window_after(self.encoder, text, start, max_tokens - 2)
-        token_ids = [self.template.bos, *self.encoder.encode(text[start:end])]
+        token_ids = [*self.template.bos_ids, *self.encoder.encode(text[start:end])]
         return [*token_ids, self.template.eos] if end == len(text) else token_ids
 
     def _choose(self, text: str, offset: int, language: str, random: Random) -> Span:

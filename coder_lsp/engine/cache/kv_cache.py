@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from coder_lsp.engine.cache.cache_buffers import Rows
     from coder_lsp.models.model_folder import CacheLayout
 
 CAPACITY_STEP = 256
@@ -49,6 +50,11 @@ class KVCache:
         return self._token_ids
 
     @property
+    def capacity(self) -> int:
+        """Number of tokens that there is room for."""
+        return self._capacity
+
+    @property
     def nbytes(self) -> int:
         """Bytes of memory taken, valid rows or not."""
         return self._buffers.nbytes
@@ -73,9 +79,13 @@ class KVCache:
         """Take over the rows that a run has just written from ``offset`` on."""
         self._token_ids.extend(token_ids)
 
+    def read(self, start: int, end: int) -> Rows:
+        """Return rows ``start`` to ``end`` of each tensor; the next run may overwrite them."""
+        return self._buffers.read(start, end)
+
     def rows(self, start: int, end: int) -> npt.NDArray[Any]:
         """Return a copy of rows ``start`` to ``end``: ``[tensors, heads, end - start, width]``."""
-        return np.stack(self._buffers.read(start, end))
+        return np.stack(self.read(start, end))
 
     def append_rows(self, token_ids: Sequence[int], rows: npt.NDArray[Any]) -> None:
         """Append tokens that were computed before.

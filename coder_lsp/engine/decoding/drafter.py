@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from coder_lsp.engine.cache.prefix_cache import num_shared
+from coder_lsp.engine.common_prefix import num_shared
 from coder_lsp.engine.decoding.draft_policy import (
     DRAFT_LENGTHS,
     DraftPolicy,

@@ -1,11 +1,12 @@
-"""Cached sequences on disk: reopening a file or restarting the server costs a read, not a prefill.
+"""Cached sequences on disk, below the prefix cache: a file that was open before costs a read.
 
-One sequence for each document and model. A miss is the answer to everything that may be wrong: no
-file, another model, another document, damage (then the file is removed), a disk that fails.
+There is one sequence for each document and model. Whatever is wrong counts as a miss: no file,
+another model, another document, damage (such a file is removed), a disk that fails.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -14,7 +15,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.cache.prefix_cache import num_shared
+from coder_lsp.engine.common_prefix import MIN_COPIED_TOKENS, num_shared
 from coder_lsp.engine.device.runtime import runtime_version
 from coder_lsp.engine.store.sequence_file import (
     SequenceKey,
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
     from coder_lsp.models.model_folder import Manifest
 
 
+_ROWS_VERSION = 1
+"""To be changed when the same model and tokens give other rows than before."""
+MIN_SAVED_TOKENS = 64
+"""Fewer new tokens are not written while a file is open."""
+
+
 @dataclass(frozen=True, slots=True)
 class DiskCacheOptions:
     """Where cached sequences are kept, and how many bytes of them."""
@@ -46,7 +53,7 @@ class DiskCacheOptions:
 
 @dataclass(frozen=True, slots=True)
 class SequenceStoreStats:
-    """What was taken from disk since the start, and what lies there now, all models together."""
+    """What was read from disk since the start, and what all models have there now."""
 
     disk_hits: int = 0
     disk_tokens: int = 0
@@ -55,7 +62,7 @@ class SequenceStoreStats:
 
 
 class SequenceStore:
-    """Called from the engine's thread; only ``save_later`` has a thread of its own."""
+    """Called from the engine's thread; only ``save_later`` writes in a thread of its own."""
 
     def __init__(
         self,
@@ -72,17 +79,27 @@ class SequenceStore:
         self._being_written: dict[str, Future[bool]] = {}
         self._num_hits = self._num_tokens = 0
 
-    def restore(
-        self, document: str, token_ids: Sequence[int], least: int, cancellation: CancellationToken
-    ) -> KVCache | None:
-        """Return a cache with the longest prefix of ``token_ids`` that lies on disk.
+    def name(self, document: str) -> str:
+        """Return the name of a document's files in the folder."""
+        return self._key(document).name
 
-        None where that is shorter than ``least`` tokens, and when cancelled.
-        """
+    def num_shared(self, document: str, token_ids: Sequence[int]) -> int:
+        """Return how many of ``token_ids`` the disk holds; the rows are not read."""
+        head = self._head(document)
+        return 0 if head is None else num_shared(head.token_ids, token_ids)
+
+    def read(
+        self,
+        document: str,
+        token_ids: Sequence[int],
+        capacity: int,
+        cancellation: CancellationToken,
+    ) -> KVCache | None:
+        """Return a cache with the longest prefix of ``token_ids`` on disk; None if cancelled."""
         self._wait_for(document)
         key = self._key(document)
         try:
-            cache = self._read(key, token_ids, least, cancellation)
+            cache = self._read(key, token_ids, capacity, cancellation)
         except (Cancelled, OSError):
             return None
         if cache is not None:
@@ -91,57 +108,36 @@ class SequenceStore:
             self._num_tokens += cache.offset
         return cache
 
-    def head(self, document: str) -> SequenceHead | None:
-        """Return the tokens and the note of what lies on disk; its rows are not looked at."""
-        self._wait_for(document)
-        key = self._key(document)
-        file = self._folder.open(key.name)
-        if file is None:
-            return None
-        try:
-            with file:
-                return read_head(file, key, self._layout)
-        except OSError:
-            return None
-
-    def is_news(self, document: str, cache: KVCache, least: int) -> bool:
-        """Whether ``least`` tokens of a cache do not lie on disk.
-
-        One much shorter than what lies there is none: it was begun and left, or has a small window.
-        """
-        head = self.head(document)
-        if head is None:
-            return cache.offset >= least
-        num_unsaved = cache.offset - num_shared(head.token_ids, cache.token_ids)
-        return num_unsaved >= least and cache.offset * 2 >= len(head.token_ids)
-
     def save(
-        self, document: str, cache: KVCache, note: bytes, cancellation: CancellationToken
+        self, document: str, cache: KVCache, num_tokens: int, cancellation: CancellationToken
     ) -> bool:
-        """Write a sequence in place of the document's present one.
+        """Write the first tokens of a cache, if enough of them are new; return whether they were.
 
-        False where that was impossible, or cancelled: then the present one stays.
+        If that is impossible or cancelled, the document's present sequence stays.
         """
-        key = self._key(document)
-        size = sequence_size(cache.offset, note, self._layout)
-        try:
-            return self._folder.write(
-                key.name, size, lambda file: write_sequence(file, key, cache, note, cancellation)
-            )
-        except Cancelled:
-            return False
+        # A sequence is written as a whole: not again for each line that is typed.
+        minimum = max(MIN_SAVED_TOKENS, num_tokens // 4)
+        is_new = self._is_new(document, cache.token_ids[:num_tokens], minimum)
+        return is_new and self._write(document, cache, num_tokens, cancellation)
 
-    def save_later(self, document: str, cache: KVCache, note: bytes) -> None:
-        """Write a sequence without keeping the caller waiting; nobody may change it any more."""
+    def save_later(self, document: str, cache: KVCache, num_tokens: int) -> bool:
+        """Write without keeping the caller waiting; nothing may change the cache afterwards.
+
+        Returns whether there was enough to write.
+        """
+        if not self._is_new(document, cache.token_ids[:num_tokens], MIN_COPIED_TOKENS):
+            return False
+        self._folder.remove(self._key(document).name)
         if self._writer is None:
             self._writer = ThreadPoolExecutor(1, "sequence-writer")
         self._being_written = {d: f for d, f in self._being_written.items() if not f.done()}
         self._being_written[document] = self._writer.submit(
-            self.save, document, cache, note, CancellationToken()
+            self._write, document, cache, num_tokens, CancellationToken()
         )
+        return True
 
     def stats(self) -> SequenceStoreStats:
-        """Return counters, and what lies on disk."""
+        """Return counters, and what is on disk."""
         usage = self._folder.usage()
         return SequenceStoreStats(
             self._num_hits, self._num_tokens, usage.num_files, usage.num_bytes
@@ -155,11 +151,45 @@ class SequenceStore:
             self._writer.shutdown()
             self._writer = None
 
+    def _is_new(self, document: str, token_ids: Sequence[int], minimum: int) -> bool:
+        """Whether at least ``minimum`` tokens are not on disk.
+
+        A sequence much shorter than the one on disk is not new: it was begun and left.
+        """
+        head = self._head(document)
+        if head is None:
+            return len(token_ids) >= minimum
+        num_unsaved = len(token_ids) - num_shared(head.token_ids, token_ids)
+        return num_unsaved >= minimum and len(token_ids) * 2 >= len(head.token_ids)
+
+    def _head(self, document: str) -> SequenceHead | None:
+        self._wait_for(document)
+        key = self._key(document)
+        file = self._folder.open(key.name)
+        if file is None:
+            return None
+        with file, contextlib.suppress(OSError):
+            return read_head(file, key, self._layout)
+        return None
+
+    def _write(
+        self, document: str, cache: KVCache, num_tokens: int, cancellation: CancellationToken
+    ) -> bool:
+        key = self._key(document)
+        try:
+            return self._folder.write(
+                key.name,
+                sequence_size(num_tokens, self._layout),
+                lambda file: write_sequence(file, key, cache, num_tokens, cancellation),
+            )
+        except Cancelled:
+            return False
+
     def _read(
         self,
         key: SequenceKey,
         token_ids: Sequence[int],
-        least: int,
+        capacity: int,
         cancellation: CancellationToken,
     ) -> KVCache | None:
         file = self._folder.open(key.name)
@@ -169,10 +199,12 @@ class SequenceStore:
             head = read_head(file, key, self._layout)
             if head is not None:
                 num_tokens = num_shared(head.token_ids, token_ids)
-                if num_tokens < least:
+                if num_tokens == 0:
                     return None
-                cache = self._create_cache(len(token_ids))
-                if read_rows(file, head, num_tokens, self._layout, cache, cancellation):
+                rows = read_rows(file, head, num_tokens, self._layout, cancellation)
+                if rows is not None:
+                    cache = self._create_cache(max(capacity, num_tokens))
+                    cache.append_rows(head.token_ids[:num_tokens], rows)
                     return cache
         self._folder.remove(key.name)  # after it was closed: Windows removes no open file
         return None
@@ -189,8 +221,9 @@ class SequenceStore:
 
 
 def _identity(manifest: Manifest, provider: str) -> bytes:
-    """Hash all that the rows of a token depend on, besides the tokens before it."""
+    """Hash all that a token's rows depend on, other than the tokens before it."""
     parts = {
+        "version": _ROWS_VERSION,
         "files": {name: entry.sha256 for name, entry in manifest.files.items()},
         "precision": manifest.precision,
         "cache": asdict(manifest.cache),

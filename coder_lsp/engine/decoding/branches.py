@@ -1,4 +1,4 @@
-"""The tokens generated so far, and where others would have led."""
+"""The other ways that a generation could have taken, token by token."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from coder_lsp.engine.decoding.sampler import SampledToken
 
 
-class Path:
-    """One generation's way, told token by token."""
+class Branches:
+    """Follows one generation, and knows where the runners-up of each token lead."""
 
     def __init__(self, eos: int) -> None:
         """``eos`` is the token that ends a text."""
@@ -19,7 +19,7 @@ class Path:
         self._token_ids: tuple[int, ...] = ()
         self._num_characters = 0
 
-    def branches(self, token: SampledToken) -> tuple[Branch, ...]:
+    def of(self, token: SampledToken) -> tuple[Branch, ...]:
         """Return where the runners-up of the next token lead; an end leads nowhere."""
         return tuple(
             Branch((*self._token_ids, token_id), self._num_characters, logprob)
@@ -27,7 +27,7 @@ class Path:
             if token_id != self._eos
         )
 
-    def go(self, token_id: int, text: str) -> None:
-        """Go on with a token that was chosen, and the text that came of it."""
+    def add(self, token_id: int, text: str) -> None:
+        """Append the token that was chosen, and the text that it completed."""
         self._token_ids += (token_id,)
         self._num_characters += len(text)

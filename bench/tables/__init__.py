@@ -1,0 +1,1 @@
+"""Tables of the documents, written from the result files in ``bench/results``."""

@@ -1,0 +1,1 @@
+"""GGUF, the file format of llama.cpp, as a source of models."""
