@@ -45,6 +45,7 @@ class Generation:
         self._surroundings = Surroundings.of(request.snapshot)
         self._started = time.perf_counter()
         self._has_begun = False
+        self._typed = ""
         self._raw = self._written = ""
         self._logprobs: list[float] = []
         self._branches: tuple[Branch, ...] = ()
@@ -87,6 +88,10 @@ class Generation:
             return False
         typed = self._surroundings.typed_since(snapshot)
         return typed is not None and self._agrees_with(typed)
+
+    def follow(self, snapshot: "DocumentSnapshot") -> None:
+        """Serve a later request from now on: end if the text disagrees with what was typed."""
+        self._typed = self._surroundings.typed_since(snapshot) or ""
 
     def may_answer_edit(self, text: str, end: int) -> bool:
         """``may_answer`` for a document of which only the end of the last edit is known.
@@ -140,6 +145,8 @@ class Generation:
                 self._add(chunk)
                 if chunk.finish_reason is not None:
                     return chunk.finish_reason
+                if not self._agrees_with(self._typed):
+                    return "cancelled"
                 if chunk.text and place is not None and is_settled(self._raw, place):
                     return "stop"
         return "stop"

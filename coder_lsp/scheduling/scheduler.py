@@ -212,6 +212,7 @@ class Scheduler:
         deadline = now() + max(budget - _MARGIN_SECONDS, 0.0)
         running = self._find_generation(request.snapshot)
         if running is not None:
+            running.generation.follow(request.snapshot)
             await self._wait(running, asked, deadline)
             completion = running.generation.completion_for(request)
             if asked.cancellation.is_cancelled or completion.finish_reason != "cancelled":
