@@ -13,10 +13,10 @@ from coder_lsp.request import Request
 class PlainBackend:
     """Plain PSM: everything before the cursor, everything after it; no anchor, no healing."""
 
-    def __init__(self, folder: ModelFolder) -> None:
+    def __init__(self, folder: ModelFolder, num_threads: int = 0) -> None:
         # Without drafts: which are verified depends on timing, and a pass over several tokens may
         # round differently, so that two runs would not say quite the same.
-        self._engine = Engine(folder, EngineOptions(lookup="off"))
+        self._engine = Engine(folder, EngineOptions(num_threads, lookup="off"))
 
     @property
     def model(self) -> str:

@@ -55,9 +55,15 @@ def unanchored_prompt(
 class UnanchoredBackend:
     """As the product, but PREFIX ends at the cursor."""
 
-    def __init__(self, folder: ModelFolder, context_tokens: int, order: UnanchoredOrder) -> None:
+    def __init__(
+        self,
+        folder: ModelFolder,
+        context_tokens: int,
+        order: UnanchoredOrder,
+        num_threads: int = 0,
+    ) -> None:
         # Without drafts: which are verified depends on timing.
-        self._engine = Engine(folder, EngineOptions(lookup="off"))
+        self._engine = Engine(folder, EngineOptions(num_threads, lookup="off"))
         self._encoder = LineEncoder(self._engine.tokenizer)
         self._context_tokens = min(context_tokens, folder.manifest.context_length)
         self._order: UnanchoredOrder = order

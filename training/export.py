@@ -10,11 +10,10 @@ from training.train.checkpoint import load_checkpoint
 
 
 def export_huggingface(recipe: Recipe, checkpoints: Path, tokenizer: Path, out: Path) -> None:
-    """Write the averaged weights. Raises ``TrainingError`` where there is no checkpoint."""
+    """Write the averaged weights. Raises ``TrainingError`` if there is no checkpoint."""
     loaded = load_checkpoint(checkpoints)
     if loaded is None:
         raise TrainingError(f"{checkpoints} holds no checkpoint. Train first.")
-    progress, content = loaded
-    card = training_card(recipe.name, progress)
-    average = content["optimizer"]["average"]
+    card = training_card(loaded.lineage, loaded.progress)
+    average = loaded.optimizer["average"]
     save_huggingface(out, recipe.model, average, tokenizer, card)

@@ -58,8 +58,9 @@ class SampleShares:
 class Schedule:
     """Steps of warm-up, then a constant learning rate until ``max_steps``.
 
-    The last ``decay_steps`` before ``max_steps`` fall to nothing on a line; 0 decays never, so that
-    any later run may go on from where this one stops.
+    ``max_steps`` counts from the step at which a run begins to use the recipe. In the last
+    ``decay_steps`` of them the rate falls to zero in a straight line. With 0 it never decays, so
+    that a later run can continue from where this one stops.
     """
 
     warmup_steps: int

@@ -18,7 +18,8 @@ from bench.errors import BenchError
 from bench.infilling_tasks import read_tasks
 from bench.order.cases import DISTANCES, HEALING, Case, cut_cases
 from bench.order.comparison import NUM_RESAMPLES, Outcome
-from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, Order, PromptMaker
+from bench.order.outcome_file import OutcomeFile
+from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, SUFFIX_FIRST, Order, PromptMaker
 from bench.order.report import as_json, rows, table
 from bench.order.scoring import MAX_NEW_TOKENS, Answer, Scorer
 from bench.result_file import write_result
@@ -41,8 +42,32 @@ _HEALING_KINDS = {kind.name for kind in HEALING}
 )
 @click.option("--seed", default=20_26, show_default=True, help="Of cases and resamples.")
 @click.option("--threads", default=0, show_default=True, help="0 chooses by the machine.")
-def command(data: Path, json_path: Path, model: str, limit: int, seed: int, threads: int) -> None:
-    """Compare the orders on lines of DATA, the single-line set of human-eval-infilling."""
+@click.option(
+    "--without-spm",
+    is_flag=True,
+    help="Leave out the suffix-first orders. They share nothing with the others, so they take "
+    "half of the time.",
+)
+@click.option(
+    "--cases",
+    "cases_path",
+    type=click.Path(path_type=Path),
+    help="A line of JSON for each case, to continue from. Default: OUT.jsonl for --json OUT.json.",
+)
+def command(
+    data: Path,
+    json_path: Path,
+    model: str,
+    limit: int,
+    seed: int,
+    threads: int,
+    without_spm: bool,  # noqa: FBT001  (click passes options as keywords)
+    cases_path: Path | None,
+) -> None:
+    """Compare the orders on lines of DATA, the single-line set of human-eval-infilling.
+
+    Interrupted, the same command continues where it was.
+    """
     started = time.perf_counter()
     tasks = [task for task in read_tasks(data) if task.is_single_line]
     cases = [case for kind in DISTANCES + HEALING for case in cut_cases(tasks, kind, limit, seed)]
@@ -53,14 +78,21 @@ def command(data: Path, json_path: Path, model: str, limit: int, seed: int, thre
     context_tokens = min(settings.context_tokens, scorer.manifest.context_length)
     budget = TokenBudget.share(context_tokens, MAX_NEW_TOKENS)
     maker = PromptMaker(LineEncoder(scorer.tokenizer), scorer.manifest.fim, budget)
-    found = list(rows(measure(cases, maker, scorer), seed))
-    document = {
+    run: dict[str, object] = {
         "model": scorer.manifest.name,
         "precision": scorer.manifest.precision,
         "dataset": data.name.removesuffix(".gz").removesuffix(".jsonl"),
         "seed": seed,
-        "resamples": NUM_RESAMPLES,
         "max_typed_tokens": budget.typed,
+        "without_spm": without_spm,
+    }
+    files = {name: entry.sha256 for name, entry in scorer.manifest.files.items()}
+    outcomes = OutcomeFile(cases_path or json_path.with_suffix(".jsonl"), {**run, "files": files})
+    measure(cases, maker, scorer, outcomes, without_spm=without_spm)
+    found = list(rows(outcomes.of(cases), seed))
+    document = {
+        **run,
+        "resamples": NUM_RESAMPLES,
         "rows": as_json(found),
         "seconds": time.perf_counter() - started,
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
@@ -69,23 +101,30 @@ def command(data: Path, json_path: Path, model: str, limit: int, seed: int, thre
     Console().print(table(found))
 
 
-def measure(cases: Sequence[Case], maker: PromptMaker, scorer: Scorer) -> list[Outcome]:
-    """Score all cases; when interrupted, return those scored until then.
+def measure(
+    cases: Sequence[Case],
+    maker: PromptMaker,
+    scorer: Scorer,
+    outcomes: OutcomeFile,
+    *,
+    without_spm: bool = False,
+) -> None:
+    """Score the cases that have no outcome yet; an interruption ends it early.
 
     Cases of one program come together, so that the model reads what they share once.
     """
-    outcomes = list[Outcome]()
-    order = sorted(cases, key=lambda case: (case.problem, case.text, case.anchor, case.cursor))
+    left = [case for case in cases if not outcomes.of([case])]
+    order = sorted(left, key=lambda case: (case.problem, case.text, case.anchor, case.cursor))
     try:
         for case in track(order, description="Scoring"):
             orders = HEALING_ORDERS if case.kind in _HEALING_KINDS else DISTANCE_ORDERS
+            if without_spm:
+                orders = tuple(name for name in orders if name not in SUFFIX_FIRST)
             answers = dict(_answers(case, orders, maker, scorer))
             size = len(case.remainder.encode())
-            outcome = Outcome(case.kind, case.problem, case.cursor_place, size, answers)
-            outcomes.append(outcome)
+            outcomes.add(case, Outcome(case.kind, case.problem, case.cursor_place, size, answers))
     except KeyboardInterrupt:
-        click.echo("Interrupted: the figures are those of the cases so far.", err=True)
-    return outcomes
+        click.echo("Interrupted: the same command continues where this one ended.", err=True)
 
 
 def _answers(

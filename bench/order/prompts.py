@@ -30,6 +30,7 @@ DISTANCE_ORDERS: tuple[Order, ...] = (
     "anchored", "product", "psm", "psm_healed", "spm", "spm_healed",
 )  # fmt: skip
 HEALING_ORDERS: tuple[Order, ...] = ("anchored", "anchored_unhealed", "psm", "psm_healed")
+SUFFIX_FIRST = frozenset[Order](("spm", "spm_healed"))
 
 _ANCHORED = frozenset[Order](("anchored", "anchored_unhealed", "product"))
 _UNHEALED = frozenset[Order](("anchored_unhealed", "psm", "spm"))

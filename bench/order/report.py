@@ -41,7 +41,9 @@ class Row:
 
     ``meets_bar`` is about the comparisons of ``anchored``. With PSM, healed or not: at most 2 %
     more nats per byte at the 95 % bound, and an exact match at most 2 points lower. With itself
-    not healed: fewer nats per byte at the 95 % bound.
+    not healed: fewer nats per byte at the 95 % bound. ``product_may_lead``: the bounds do not
+    exclude that ``product`` matches as often as the better of PSM and healed PSM; None if it was
+    not measured.
     """
 
     kind: str
@@ -50,6 +52,7 @@ class Row:
     orders: tuple[OrderFigures, ...]
     comparisons: tuple[Comparison, ...]
     meets_bar: bool
+    product_may_lead: bool | None
 
 
 def rows(outcomes: Sequence[Outcome], seed: int) -> Iterator[Row]:
@@ -100,14 +103,21 @@ def _row(
 ) -> Iterator[Row]:
     if not outcomes:
         return
-    comparisons = tuple(compare(outcomes, order, baseline, seed) for order, baseline in pairs)
+    measured = [order for order in orders if all(order in each.answers for each in outcomes)]
+    comparisons = tuple(
+        compare(outcomes, order, baseline, seed)
+        for order, baseline in pairs
+        if order in measured and baseline in measured
+    )
+    of_product = [c.exact_match.high >= 0 for c in comparisons if c.order == "product"]
     yield Row(
         kind=kind,
         cases=len(outcomes),
         problems=len({outcome.problem for outcome in outcomes}),
-        orders=tuple(_figures(outcomes, order) for order in orders),
+        orders=tuple(_figures(outcomes, order) for order in measured),
         comparisons=comparisons,
         meets_bar=all(_meets_bar(one) for one in comparisons if one.order == "anchored"),
+        product_may_lead=all(of_product) if of_product else None,
     )
 
 

@@ -1,15 +1,21 @@
 r"""How likely a model finds the right answer after a prompt, and whether it writes it.
 
 Let h be the healed text, which the prompt leaves out and the generated text must begin with, and g
-the gold remainder of the line. h + g is tokenised as a whole, t_1 … t_m, as it was in training. Let
-r_i be what is left of h before t_i, and C(r) the tokens that begin with r or that r begins with.
-The cost of the answer, in nats, is
+the gold remainder of the line. The answer is h + g and then the line's end. h + g is tokenised as a
+whole, t_1 … t_m, as it was in training. Let r_i be what is left of h + g before t_i. The model can
+finish the line before any t_i by a token that holds r_i and a line end: Qwen's vocabulary has "):"
+and the newline in one. After t_m it finishes by a line end or by the end of the middle. With E_i
+for these tokens, blanks before the line end aside, the cost of the answer in nats is
 
-    -log P(g | prompt, h) = Σ_i -log ( p(t_i | …) / Σ_{v ∈ V_i} p(v | …) )
+    -log P(g, line end | prompt, h) = -log Σ_{i ≤ m+1} p(t_1 … t_{i-1}) · Σ_{e ∈ E_i} p(e | t_1 …)
 
-where V_i is C(r_i) as long as r_i is not empty, and afterwards all tokens that may be generated.
-That is the probability with which the engine draws these tokens at temperature 1: the healed bytes
-cost only what the constraint leaves open. Without healing h is empty, and g is tokenised alone.
+Each p is renormalised over the tokens that may come. As long as bytes of h are to come, these are
+the tokens that begin with them or that they begin with, and afterwards all tokens that may be
+generated. The sum is the probability with which the engine draws the line at temperature 1, and
+the healed bytes cost only what the constraint leaves open.
+
+Without the line's end the figure would mislead: a model that is sure of "):" and a newline gives
+"):" alone almost nothing, and a line that the model continues would count as found.
 """
 
 from collections.abc import Sequence
@@ -67,19 +73,22 @@ class Scorer:
         free_ids = [i for i in generable if i not in self._template_ids]
         self._free_ids = np.array(free_ids, np.int64)
         self._vocabulary = Vocabulary(self.tokenizer, (i for i in free_ids if i != fim.eos))
+        line_ends = [i for i in free_ids if i == fim.eos or self._ends_line(i, 0)]
+        self._line_ends = np.array(line_ends, np.int64)
 
     def score(self, sequence_id: str, prompt: Prompt, remainder: str) -> Answer:
         """Score the gold ``remainder`` of a line after a prompt, and let the model write its own.
 
         ``sequence_id`` names the cached sequence to go on from.
         """
-        answer_ids = self.tokenizer.encode(prompt.healed + remainder)
+        wanted = (prompt.healed + remainder).rstrip()
+        answer_ids = self.tokenizer.encode(wanted)
         prompt_ids = list(prompt.token_ids)
         capacity = len(prompt_ids) + max(len(answer_ids), MAX_NEW_TOKENS)
         cache = self._sequences.take(sequence_id, prompt_ids, capacity, CancellationToken())
         first = prefill(self._runner, cache, prompt_ids, self._pace, CancellationToken())
         nats = self._nats(cache, first, answer_ids, prompt.healed)
-        return Answer(nats, self._writes(cache, first, prompt.healed, remainder))
+        return Answer(nats, self._writes(cache, first, prompt.healed, wanted.encode()))
 
     def log_probabilities(self, logits: Logits, forced: ForcedText) -> npt.NDArray[np.float64]:
         """Return log p by token id, renormalised over what may come next; -inf for the rest."""
@@ -93,24 +102,41 @@ class Scorer:
         return result
 
     def _nats(self, cache: KVCache, first: Logits, answer_ids: Sequence[int], healed: str) -> float:
-        rows, num_read = [first], len(answer_ids) - 1
-        if num_read > 0:
+        rows = [first]
+        if answer_ids:
             rows += list(
-                self._runner.run(cache, answer_ids[:-1], CancellationToken(), num_logits=num_read)
+                self._runner.run(cache, answer_ids, CancellationToken(), num_logits=len(answer_ids))
             )
-            cache.trim(num_read)
-        forced, nats = self._forced(healed), 0.0
-        for row, token_id in zip(rows, answer_ids, strict=True):
-            nats -= float(self.log_probabilities(row, forced)[token_id])
-            forced.advance(token_id)
-        return nats
+            cache.trim(len(answer_ids))
+        rest = b"".join(map(self.tokenizer.token_bytes, answer_ids))
+        forced, begun, finished = self._forced(healed), 0.0, list[float]()
+        for i, row in enumerate(rows):
+            logprobs = self.log_probabilities(row, forced)
+            finishing = self._finishing(rest)
+            if len(finishing):
+                finished.append(begun + float(np.logaddexp.reduce(logprobs[finishing])))
+            if i < len(answer_ids):
+                begun += float(logprobs[answer_ids[i]])
+                forced.advance(answer_ids[i])
+                rest = rest[len(self.tokenizer.token_bytes(answer_ids[i])) :]
+        return -float(np.logaddexp.reduce(finished))
 
-    def _writes(self, cache: KVCache, first: Logits, healed: str, remainder: str) -> bool:
-        """Whether greedy decoding writes ``remainder`` as its first line, blanks at the end aside.
+    def _finishing(self, rest: bytes) -> npt.NDArray[np.int64]:
+        """Return the tokens that hold ``rest`` and then a line end; with no rest, the end too."""
+        if not rest:
+            return self._line_ends
+        candidates = self._vocabulary.compatible(rest)
+        return np.array([i for i in candidates if self._ends_line(int(i), len(rest))], np.int64)
+
+    def _ends_line(self, token_id: int, start: int) -> bool:
+        """Whether a token has, from ``start`` on, a line end or blanks and a line end."""
+        return self.tokenizer.token_bytes(token_id)[start:].lstrip(b" \t\r").startswith(b"\n")
+
+    def _writes(self, cache: KVCache, first: Logits, healed: str, wanted: bytes) -> bool:
+        """Whether greedy decoding writes ``wanted`` as its first line, blanks at the end aside.
 
         A line is given up as soon as it has become another line.
         """
-        wanted = (healed + remainder).rstrip().encode()
         written = b""
         for token in decode(
             self._runner,

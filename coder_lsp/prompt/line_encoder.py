@@ -1,7 +1,9 @@
 """Encodes text line by line and remembers lines, so that a keystroke encodes one line.
 
-Cutting at line ends does not change the tokens: in the tokenizers of DeepSeek-Coder a newline is
-always a token of its own, and the pre-tokenizer looks at each line alone.
+A line is encoded together with the blank lines below it. The tokens are then those of the whole
+text: DeepSeek-Coder's tokenizers give each newline a token of its own, and Qwen's join a newline
+with the punctuation before it and with the blank lines behind it, but never with a line that holds
+more than blanks.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from coder_lsp.tokenizer import Tokenizer
 
@@ -25,19 +27,30 @@ class LineEncoder:
 
     def encode(self, text: str) -> list[int]:
         r"""Encode a text of any number of lines; ``\r\n`` and ``\r`` are read as ``\n``."""
-        return [i for line in lines_of(text) for i in self.encode_line(line)]
+        return [i for lines in _with_blank_lines(lines_of(text)) for i in self._encode(lines)]
 
-    def encode_line(self, line: str) -> Sequence[int]:
-        r"""Encode one line, with its ``\n`` if it has one."""
-        known = self._lines.get(line)
+    def _encode(self, lines: str) -> Sequence[int]:
+        known = self._lines.get(lines)
         if known is not None:
-            self._lines.move_to_end(line)
+            self._lines.move_to_end(lines)
             return known
-        token_ids = tuple(self._tokenizer.encode(line))
-        self._lines[line] = token_ids
+        token_ids = tuple(self._tokenizer.encode(lines))
+        self._lines[lines] = token_ids
         if len(self._lines) > self._capacity:
             self._lines.popitem(last=False)
         return token_ids
+
+
+def _with_blank_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Join each line with the blank lines below it."""
+    joined = ""
+    for line in lines:
+        if joined and line.strip():
+            yield joined
+            joined = ""
+        joined += line
+    if joined:
+        yield joined
 
 
 def lines_of(text: str) -> list[str]:

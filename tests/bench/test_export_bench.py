@@ -12,7 +12,15 @@ from tests.support.tiny_checkpoint import TINY_CONFIG, write_json
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no peak of memory on Windows")
 
-FIELDS = {"parameters", "precision", "peak_rss_bytes", "seconds", "output_bytes", "output_dir"}
+FIELDS = {
+    "parameters",
+    "precision",
+    "peak_rss_bytes",
+    "seconds",
+    "output_bytes",
+    "output_dir",
+    "measured",
+}
 
 
 def check_report(tmp_path, config, *options):

@@ -44,6 +44,7 @@ def test_keystrokes_writes_what_the_contract_names(tmp_path):
         "source_share",
         "naive_psm",
         "peers",
+        "measured",
     }
     assert (report["model"], report["precision"], report["keystrokes"]) == ("mini", "int8", 36)
     assert report["typing"]["keystrokes"] == 24
@@ -72,6 +73,7 @@ def test_server_writes_what_the_contract_names(tmp_path):
         "first_completion_ms",
         "rss_bytes",
         "load",
+        "measured",
     }
     assert report["requests"] == 5
     assert set(report["overhead_ms"]) == set(report["echo_ms"]) == {"median", "p95"}

@@ -1,3 +1,4 @@
+import copy
 import gzip
 import json
 import math
@@ -7,15 +8,17 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from bench.errors import BenchError
 from bench.infilling_tasks import Task
 from bench.order import command, scoring
 from bench.order.cases import DISTANCES, HEALING, Case, Kind, anywhere, cut_cases
 from bench.order.comparison import Outcome, compare
+from bench.order.outcome_file import OutcomeFile
 from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, PromptMaker
 from bench.order.report import rows
 from bench.order.scoring import Answer, Scorer
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.decoding.forced_text import ForcedText
+from coder_lsp.engine.decoding.forced_text import ForcedText, Vocabulary
 from coder_lsp.engine.decoding.sampler import SampledToken, Sampler
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.build import Prompt
@@ -199,15 +202,74 @@ def test_all_ways_to_go_on_from_a_healed_text_have_probability_one(scorer):
     assert total == pytest.approx(1)
 
 
-def test_without_healed_text_the_score_is_the_plain_one(scorer):
+def test_without_healed_text_the_score_is_that_of_the_line_and_its_end(scorer):
     remainder = "return radius"
     ids = scorer.tokenizer.encode(remainder)
     expected = 0.0
     prompt = prompt_of(scorer, "x\n")
     for i, token_id in enumerate(ids):
         expected -= log_softmax_of_text(scorer, [*prompt.token_ids, *ids[:i]])[token_id]
+    (newline,) = scorer.tokenizer.encode("\n")
+    ends = log_softmax_of_text(scorer, [*prompt.token_ids, *ids])[
+        [newline, scorer.manifest.fim.eos]
+    ]
+    expected -= np.log(np.exp(ends).sum())
 
     assert scorer.score("a", prompt, remainder).nats == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("remainder", "ways"),
+    [
+        ("):", [["):\n"], [")", ":\n"], [")", ":", "\n"], [")", ":", "■"]]),
+        ("x", [["x", "\n"], ["x", "■"]]),
+        ("):  ", [["):\n"], [")", ":\n"], [")", ":", "\n"], [")", ":", "■"]]),
+    ],
+)
+def test_a_token_that_joins_the_line_end_counts_as_the_lines_end(scorer, remainder, ways):
+    """By a vocabulary that has such tokens at ids which the tiny one uses for bytes."""
+    joining = Joining(scorer)
+    prompt = prompt_of(scorer, "x\n")
+    total = 0.0
+    for way in ways:
+        ids, logprob = list(prompt.token_ids), 0.0
+        for text in way:
+            token_id = joining.id_of(text)
+            logprob += log_softmax_of_text(scorer, ids)[token_id]
+            ids.append(token_id)
+        total += math.exp(logprob)
+
+    assert joining.scorer.score("a", prompt, remainder).nats == pytest.approx(
+        -math.log(total), 1e-4
+    )
+
+
+class Joining:
+    """A scorer whose tokens for two rare bytes read as punctuation with a newline."""
+
+    def __init__(self, scorer):
+        self.scorer = copy.copy(scorer)
+        self.texts = {scorer.tokenizer.encode(rare)[0]: text for rare, text in JOINED.items()}
+        self.scorer.tokenizer = self
+        self.tokenizer = scorer.tokenizer
+        never = {*scorer.manifest.fim.prompt_ids, scorer.manifest.fim.eos}
+        generable = range(scorer.manifest.num_generable_ids)
+        self.scorer._vocabulary = Vocabulary(self, (i for i in generable if i not in never))
+
+    def encode(self, text):
+        return self.tokenizer.encode(text)
+
+    def token_bytes(self, token_id):
+        return self.texts.get(token_id, "").encode() or self.tokenizer.token_bytes(token_id)
+
+    def id_of(self, text):
+        if text == "■":
+            return self.scorer.manifest.fim.eos
+        known = {joined: token_id for token_id, joined in self.texts.items()}
+        return known.get(text) or self.tokenizer.encode(text)[0]
+
+
+JOINED = {"\x01": "):\n", "\x02": ":\n"}
 
 
 def log_softmax_of_text(scorer, token_ids):
@@ -357,7 +419,7 @@ def test_the_command_reports_every_kind(tmp_path, tiny_folder):
     assert "anchored - psm" in result.output
 
 
-def test_an_interruption_keeps_the_cases_so_far(maker):
+def test_a_run_continues_where_an_interruption_ended_it(tmp_path, maker):
     class Interrupted:
         def score(self, sequence_id, prompt, remainder):
             del sequence_id, prompt
@@ -365,10 +427,58 @@ def test_an_interruption_keeps_the_cases_so_far(maker):
                 raise KeyboardInterrupt
             return Answer(1.0, is_exact=False)
 
-    cases = sorted(cut_cases(TASKS[:3], DISTANCES[0], 3, 1), key=lambda c: (c.problem, c.anchor))
-    last = cases[-1]
+    class Scoring:
+        def score(self, sequence_id, prompt, remainder):
+            del sequence_id, prompt, remainder
+            return Answer(2.0, is_exact=False)
 
-    assert len(command.measure(cases, maker, Interrupted())) == 2
+    cases = sorted(cut_cases(TASKS[:3], DISTANCES[0], 3, 1), key=lambda c: (c.problem, c.anchor))
+    last, path = cases[-1], tmp_path / "cases.jsonl"
+    command.measure(cases, maker, Interrupted(), OutcomeFile(path, {}))
+    kept = OutcomeFile(path, {}).of(cases)
+    rest = OutcomeFile(path, {})
+    command.measure(cases, maker, Scoring(), rest)
+
+    assert len(kept) == 2
+    assert rest.of(cases)[: len(kept)] == kept
+    assert [outcome.answers["psm"].nats for outcome in rest.of(cases)] == [1.0, 1.0, 2.0]
+
+
+def test_an_order_that_was_left_out_is_not_reported(tmp_path, maker):
+    class Scoring:
+        def score(self, sequence_id, prompt, remainder):
+            del prompt, remainder
+            assert not sequence_id.startswith("spm")
+            return Answer(1.0, is_exact=sequence_id == "anchored")
+
+    cases = cut_cases(TASKS[:3], DISTANCES[0], 3, 1)
+    outcomes = OutcomeFile(tmp_path / "cases.jsonl", {})
+    command.measure(cases, maker, Scoring(), outcomes, without_spm=True)
+    (row, *_) = rows(outcomes.of(cases), seed=1)
+
+    assert "spm" not in {figures.order for figures in row.orders}
+    assert {(c.order, c.baseline) for c in row.comparisons} == {
+        (order, psm) for order in ("anchored", "product") for psm in ("psm", "psm_healed")
+    }
+
+
+@pytest.mark.parametrize("content", ['{"run": {}}\n{"case": 1}\n', '{"run": {}}\n{"case": []}\n'])
+def test_outcomes_of_something_else_are_refused(tmp_path, content):
+    path = tmp_path / "cases.jsonl"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(BenchError, match="should hold an earlier run"):
+        OutcomeFile(path, {})
+
+
+@pytest.mark.parametrize(
+    ("matches", "may_lead"), [((1, 0, 0), True), ((1, 1, 0), True), ((0, 1, 0), False)]
+)
+def test_whether_the_product_may_lead_is_told_by_its_bounds(matches, may_lead):
+    exact = dict(zip(("product", "psm", "psm_healed"), map(bool, matches), strict=True))
+    answers = {order: Answer(1.0, is_exact=exact.get(order, False)) for order in DISTANCE_ORDERS}
+    outcomes = [Outcome("anchor 4 above", str(i), "elsewhere", 10, answers) for i in range(9)]
+
+    assert [row.product_may_lead for row in rows(outcomes, seed=1)] == [may_lead] * 2
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,23 @@ def test_batches_made_ahead_come_in_order(batch_maker):
         check_same(batch, same)
 
 
+def broken_after(batches, count):
+    yield from islice(batches, count)
+    raise OSError("the disk is gone")
+
+
+def test_a_failure_in_making_batches_reaches_the_trainer_after_the_batches_before_it(batch_maker):
+    made = ahead(broken_after(batch_maker.batches(Position(0, {}), 2), 3))
+
+    assert len(list(islice(made, 3))) == 3
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(made)
+
+
+def test_batches_that_end_end_for_the_trainer_too(batch_maker):
+    assert len(list(ahead(islice(batch_maker.batches(Position(0, {}), 2), 3)))) == 3
+
+
 def test_targets_are_the_next_tokens_and_padding_costs_nothing(batch_maker, folder):
     batch = next(batch_maker.batches(Position(0, {}), 8))
     drawn = {}

@@ -1,5 +1,6 @@
 import json
 import platform
+from dataclasses import replace
 
 import pytest
 
@@ -56,6 +57,14 @@ def test_the_use_of_a_package_is_that_of_its_files_and_duplicates_join_once(buil
     assert sum(row.size for row in manifest) == sum(file.length for file in corpus.files)
     assert rows[0].split("\t")[0] == "registry"
     assert rows[1].split("\t")[:5] == ["stdlib", "json", VERSION, "PSF-2.0", "train"]
+
+
+def test_the_standard_library_is_of_the_running_python_whatever_the_list_says(build):
+    listed = replace(stdlib("json"), version="3.1.4")
+    manifest, _, lines = build([listed], "nothing " * 40)
+
+    assert manifest[0].version == VERSION
+    assert any(f"json {VERSION}" in line for line in lines)
 
 
 def test_a_package_that_cannot_be_had_is_told_and_the_others_go_on(build):

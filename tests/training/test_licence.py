@@ -21,6 +21,9 @@ def check_licence(statements, name, *, is_permissive):
         ("MIT OR Apache-2.0", "MIT OR Apache-2.0"),
         ("BSD-3-Clause AND MIT AND Zlib", "BSD AND MIT AND Zlib"),
         ("Go", "BSD"),
+        ("(MIT)", "MIT"),
+        ("(MIT AND Zlib)", "MIT AND Zlib"),
+        ("GPL-2.0 AND LGPL-2.1 OR MIT", "MIT"),
     ],
 )
 def test_a_permissive_statement_is_named_and_allowed(statement, name):
@@ -40,6 +43,9 @@ def test_a_permissive_statement_is_named_and_allowed(statement, name):
         "License :: OSI Approved",
         "License :: Other/Proprietary License",
         "see the file",
+        "(MIT OR GPL-3.0) AND LGPL-2.1",
+        "LGPL-2.1 AND (GPL-3.0-only OR MIT)",
+        "(mit or gpl) and mpl",
     ],
 )
 def test_any_other_statement_is_refused(statement):

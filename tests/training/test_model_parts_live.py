@@ -49,6 +49,16 @@ def test_cross_entropy(num_rows):
     check_same(found, expected, (hidden, weight))
 
 
+def test_a_target_that_is_nearly_certain_still_has_a_gradient_in_bfloat16():
+    hidden = torch.tensor([[3.5, 0.0]], dtype=torch.bfloat16).requires_grad_()
+    weight = torch.tensor([[1.0, 0.0], [-1.0, 0.0]], dtype=torch.bfloat16).requires_grad_()
+    loss = LinearCrossEntropy.apply(hidden, weight, torch.tensor([0]), IGNORED)
+    loss.backward()
+
+    # The probability is 0.99909, which bfloat16 rounds to 1.
+    assert weight.grad[0, 0].item() == pytest.approx(-3.5 * 0.000911, rel=0.02)
+
+
 def test_cross_entropy_of_nothing_is_nothing():
     hidden, weight = leaf(4, 8), leaf(50, 8)
     loss = LinearCrossEntropy.apply(hidden, weight, torch.full((4,), IGNORED), IGNORED)

@@ -36,10 +36,11 @@ def test_a_wrong_field_is_named(tmp_path, old, new, message):
         read_recipe(tmp_path / "wrong.toml")
 
 
-def check_factor(step, expected, *, warmup=10, max_steps=100, decay=20):
+def check_factor(step, expected, *, recipe_began=0, warmup=10, max_steps=100, decay=20):
     schedule = Schedule(warmup_steps=warmup, max_steps=max_steps, decay_steps=decay)
+    factor = learning_rate_factor(schedule, step, step - recipe_began)
 
-    assert learning_rate_factor(schedule, step) == pytest.approx(expected)
+    assert factor == pytest.approx(expected)
 
 
 def test_the_learning_rate_warms_up_stays_and_decays():
@@ -48,6 +49,18 @@ def test_the_learning_rate_warms_up_stays_and_decays():
     check_factor(79, 1.0)
     check_factor(90, 0.5)
     check_factor(100, 0.0)
+
+
+def test_a_decay_that_ends_a_run_counts_its_steps_from_where_it_began():
+    check_factor(1111, 1.0, recipe_began=1111, max_steps=20)
+    check_factor(1121, 0.5, recipe_began=1111, max_steps=20)
+    check_factor(1131, 0.0, recipe_began=1111, max_steps=20)
+
+
+def test_the_decay_of_mini_takes_all_steps_of_its_recipe():
+    schedule = read_recipe(RECIPES / "mini-decay.toml").schedule
+
+    assert schedule.max_steps == schedule.decay_steps
 
 
 def test_without_decay_the_learning_rate_stays():

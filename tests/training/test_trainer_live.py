@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch")
 
 from training.corpus.store import Corpus, write_corpus
 from training.data.batches import Position, ahead
+from training.errors import TrainingError
 from training.evaluate.bits_per_byte import bits_per_byte
 from training.export import export_huggingface
 from training.model.deepseek import DeepSeek
@@ -31,6 +32,7 @@ from training.train.command import (
     validation_batches,
 )
 from training.train.control import Control
+from training.train.lineage import begin_lineage
 from training.train.trainer import Intervals, Places, Trainer
 
 pytestmark = pytest.mark.reference
@@ -64,13 +66,15 @@ def recipe(smoke_recipe, tokenizer):
 def train(recipe, corpus_folder, folder):
     """Return a function that trains in a folder, asking for a stop after so many steps."""
 
-    def train_in(run, stop_after=NUM_STEPS, validation_steps=3):
+    def train_in(run, stop_after=NUM_STEPS, validation_steps=3, recipe=recipe):
         torch.manual_seed(recipe.seed)
         control = Control(None)
         places = Places(run, folder.tokenizer_path)
         intervals = Intervals(log_steps=1, validation_steps=validation_steps)
         device = torch.device("cpu")
-        trainer = Trainer(recipe, DeepSeek(recipe.model), places, control, intervals, device)
+        lineage = begin_lineage(recipe, corpus_folder, folder.tokenizer_path)
+        model = DeepSeek(recipe.model)
+        trainer = Trainer(recipe, lineage, model, places, control, intervals, device)
         trainer.resume()
         corpus = Corpus(corpus_folder)
         maker = sample_maker(recipe, folder.tokenizer_path)
@@ -142,12 +146,94 @@ def test_a_checkpoint_that_breaks_off_leaves_the_one_before(train, tmp_path, mon
     assert train(tmp_path, stop_after=1).progress.step == stopped.progress.step + 1
 
 
-def test_the_checkpoint_before_the_last_is_used_where_the_last_is_missing(train, tmp_path):
+def cut_off(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def overwrite(path):
+    torch.save({"format_version": 2}, path)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, cut_off, empty, overwrite])
+def test_the_checkpoint_before_the_last_is_used_if_the_last_is_missing_or_damaged(
+    train, tmp_path, damage, capfd
+):
     train(tmp_path, stop_after=2)
     train(tmp_path, stop_after=2)
-    (tmp_path / "checkpoints" / "last.pt").unlink()
+    damage(tmp_path / "checkpoints" / "last.pt")
 
     assert train(tmp_path, stop_after=1).progress.step == 3
+    reported = "last.pt cannot be read" in capfd.readouterr().err
+    assert reported == (damage is not Path.unlink)
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_is_refused(train, tmp_path):
+    train(tmp_path, stop_after=2)
+    cut_off(tmp_path / "checkpoints" / "last.pt")
+
+    with pytest.raises(
+        TrainingError, match=r"no checkpoint that is whole: last\.pt cannot be read"
+    ):
+        train(tmp_path, stop_after=1)
+
+
+def test_a_checkpoint_of_another_format_is_refused_and_not_skipped(train, tmp_path):
+    train(tmp_path, stop_after=2)
+    train(tmp_path, stop_after=2)
+    torch.save({"format_version": 1}, tmp_path / "checkpoints" / "last.pt")
+
+    with pytest.raises(TrainingError, match="format version 1, expected 2"):
+        train(tmp_path, stop_after=1)
+
+
+def factors_of(run):
+    lines = map(json.loads, (run / "log.jsonl").read_text(encoding="utf-8").splitlines())
+    return {i["step"]: i["learning_rate_factor"] for i in lines if "learning_rate_factor" in i}
+
+
+def test_a_run_ends_with_a_second_recipe_whose_steps_count_from_there(train, tmp_path, recipe):
+    schedule = replace(recipe.schedule, warmup_steps=1, max_steps=4, decay_steps=4)
+    decay = replace(recipe, name="decay", schedule=schedule)
+    train(tmp_path, stop_after=5)
+    assert train(tmp_path, stop_after=2, recipe=decay).progress.step == 7
+    assert train(tmp_path, recipe=decay).progress.step == 9
+
+    factors = factors_of(tmp_path)
+    assert [factors[step] for step in (6, 7, 8, 9)] == [1.0, 0.75, 0.5, 0.25]
+
+
+def change(recipe, corpus_folder, tokenizer_path, what, tmp_path):
+    """Return the three with one of them changed."""
+    if what == "model shape":
+        recipe = replace(recipe, model=replace(recipe.model, hidden_size=32))
+    if what == "seed":
+        recipe = replace(recipe, seed=recipe.seed + 1)
+    if what == "corpus":
+        corpus_folder = tmp_path / "other"
+        with write_corpus(corpus_folder) as writer:
+            for use in ("train", "held-out"):
+                writer.add("a.py", use, "python", use, "def f(x):\n    return x\n" * 99)
+    if what == "tokenizer":
+        document = json.loads(tokenizer_path.read_text(encoding="utf-8"))
+        tokenizer_path = tmp_path / "tokenizer.json"
+        tokenizer_path.write_text(json.dumps(document, indent=1), encoding="utf-8")
+    return recipe, corpus_folder, tokenizer_path
+
+
+@pytest.mark.parametrize("what", ["model shape", "seed", "corpus", "tokenizer"])
+def test_a_run_is_not_continued_with_what_its_position_does_not_belong_to(
+    train, tmp_path, recipe, corpus_folder, folder, what
+):
+    run = tmp_path / "run"
+    train(run, stop_after=1)
+    changed = change(recipe, corpus_folder, folder.tokenizer_path, what, tmp_path)
+
+    with pytest.raises(TrainingError, match=f"belongs to another {what} than"):
+        start_or_resume(*changed, run, None, None, 0, 1, "cpu")
 
 
 def test_a_run_from_anothers_weights_goes_on_in_the_data(
@@ -175,7 +261,15 @@ def test_a_run_from_anothers_weights_goes_on_in_the_data(
 def test_weights_without_a_position_begin_the_data_anew(tmp_path):
     (tmp_path / "training.json").write_text('{"recipe": "mini", "tokens": 7, "step": 3}')
 
-    assert progress_of(tmp_path) == Progress(0, 0, Position(0, {}))
+    assert progress_of(tmp_path, "a corpus") == Progress(0, 0, Position(0, {}))
+
+
+def test_a_position_in_another_corpus_is_not_used(tmp_path):
+    card = {"corpus": "theirs", "tokens": 7, "position": {"rows": 3, "drawn": {}}}
+    (tmp_path / "training.json").write_text(json.dumps(card))
+
+    assert progress_of(tmp_path, "ours") == Progress(0, 0, Position(0, {}))
+    assert progress_of(tmp_path, "theirs") == Progress(0, 7, Position(3, {}))
 
 
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="Windows ends a process without a signal")

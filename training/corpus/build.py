@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import platform
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import astuple, dataclass, field, fields
+from dataclasses import astuple, dataclass, field, fields, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -123,6 +124,8 @@ def _evaluation_texts(folder: Path) -> EvaluationTexts:
 
 
 def _read_one(package: Package, archives: Path, evaluation: Path) -> ReadPackage:
+    if package.registry == "stdlib":
+        package = replace(package, version=platform.python_version())
     try:
         folder = archives if package.registry == "stdlib" else fetch(package, archives)
         licence, candidates = read_package(package, folder)

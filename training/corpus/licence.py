@@ -75,7 +75,15 @@ def has_copyleft_header(text: str) -> bool:
 
 
 def _classify_one(statement: str) -> Licence:
-    """Classify one statement: the best arm of ``A OR B``, the worst of ``A AND B``."""
+    """Classify one statement: the best arm of ``A OR B``, the worst of ``A AND B``.
+
+    Parentheses may say that ``OR`` binds more tightly than ``AND``. Such a statement is refused.
+    """
+    is_nested = "(" in statement and all(
+        re.search(rf"\b{word}\b", statement, re.IGNORECASE) for word in ("and", "or")
+    )
+    if is_nested:
+        return Licence(statement[:60], is_permissive=False)
     text = _CLASSIFIER.sub("", " ".join(re.sub(r"[()]", " ", statement.lower()).split()))
     arms = [_classify_arm(arm) for arm in re.split(r" or | / ", text)]
     permissive = [arm for arm in arms if arm.is_permissive]

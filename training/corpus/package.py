@@ -18,7 +18,8 @@ class Package:
     ``languages`` are joined by commas. ``licence`` is what was found when the list was made; it is
     checked again from the package's own metadata. ``platform`` is a wheel tag, where the wheel of
     another platform holds the same sources in a fraction of the size; else it is ``any``.
-    Of the registry ``stdlib``, which every machine has, the version is the running Python's.
+    The registry ``stdlib`` is the running Python, whatever the list says; a corpus names the
+    version that it read.
     """
 
     registry: str

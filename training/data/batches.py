@@ -14,14 +14,14 @@ from training.data.document_order import PIECE_LENGTH, DocumentOrder
 from training.fim_transform.sample import SampleMaker, first_offset
 
 IGNORED = -100
-"""A target that costs nothing: padding at the end of a row."""
+"""The target of padding at the end of a row. It adds nothing to the loss."""
 _LEAST_ROOM = 64
 _AHEAD = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far the data was read: rows made, and pieces drawn of each source."""
+    """How much of the data was read: rows made, and pieces drawn of each source."""
 
     rows: int
     drawn: dict[str, int]
@@ -29,7 +29,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """``token_ids`` and ``targets`` are [rows, length]; ``position`` is where to go on after it."""
+    """``token_ids`` and ``targets`` are [rows, length]. The next batch begins at ``position``."""
 
     token_ids: NDArray[np.int64]
     targets: NDArray[np.int64]
@@ -38,7 +38,7 @@ class Batch:
 
 
 class BatchMaker:
-    """Makes batches; the same position always gives the same ones."""
+    """Makes batches. From the same position it always makes the same ones."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class BatchMaker:
         self._seed = seed
 
     def batches(self, position: Position, num_rows: int) -> Iterator[Batch]:
-        """Yield batches without end, from the position on."""
+        """Yield batches without end, beginning at the position."""
         drawn = dict(position.drawn)
         row = position.rows
         while True:
@@ -96,13 +96,23 @@ class BatchMaker:
 
 
 def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Make the next few batches in a thread of its own, while the model works on this one."""
-    ready: queue.Queue[Batch] = queue.Queue(_AHEAD)
+    """Make the next few batches in a thread of its own, while the model works on this one.
+
+    An exception of ``batches`` is raised here, after the batches that were made before it.
+    """
+    ready: queue.Queue[Batch | BaseException | None] = queue.Queue(_AHEAD)
 
     def fill() -> None:
-        for batch in batches:
-            ready.put(batch)
+        try:
+            for batch in batches:
+                ready.put(batch)
+        except BaseException as exc:  # noqa: BLE001 (it is raised in the thread that waits)
+            ready.put(exc)
+        else:
+            ready.put(None)
 
     threading.Thread(target=fill, name="batches", daemon=True).start()
-    while True:
-        yield ready.get()
+    while (made := ready.get()) is not None:
+        if isinstance(made, BaseException):
+            raise made
+        yield made

@@ -46,12 +46,15 @@ class LinearCrossEntropy(torch.autograd.Function):
 def _loss_and_errors(
     hidden: Tensor, weight: Tensor, targets: Tensor, ignored: int
 ) -> tuple[Tensor, Tensor]:
-    """Return the sum of the rows' losses and its derivative [N, V] by their logits."""
+    """Return the sum of the rows' losses and its derivative [N, V] by their logits.
+
+    ``p - 1`` of the target is computed in float32: in bfloat16, which has eight bits, every
+    probability above 0.998 is 1, and a target that is nearly certain would have no gradient.
+    """
     counts = (targets != ignored).unsqueeze(1)
     index = targets.clamp(min=0).unsqueeze(1)
     logits = functional.linear(hidden, weight)
     errors = logits.softmax(-1, dtype=torch.float32)
     losses = -errors.gather(1, index).clamp(min=torch.finfo(torch.float32).tiny).log()
-    errors = errors.to(hidden.dtype)
     errors.scatter_add_(1, index, errors.new_full(index.shape, -1))
-    return (losses * counts).sum(), errors.mul_(counts)
+    return (losses * counts).sum(), errors.mul_(counts).to(hidden.dtype)

@@ -1,4 +1,4 @@
-"""Put a run together from its recipe, corpus and tokenizer, and start it or go on."""
+"""Puts a run together from its recipe, corpus and tokenizer, and starts or continues it."""
 
 from itertools import islice
 from pathlib import Path
@@ -18,6 +18,7 @@ from training.model.huggingface import load_huggingface
 from training.recipe import Recipe
 from training.train.card import progress_of
 from training.train.control import Control, lower_priority
+from training.train.lineage import begin_lineage
 from training.train.trainer import Intervals, Places, Trainer
 
 _NUM_VALIDATION_BATCHES = 3
@@ -35,9 +36,11 @@ def start_or_resume(
     threads: int,
     device: str,
 ) -> None:
-    """Train until told to stop. ``start_from`` is a Hugging Face folder for the first start.
+    """Train until the recipe ends or a stop is asked for.
 
-    Where the folder says how far in the data its training was, the run goes on from there.
+    ``start_from`` is a Hugging Face folder with the weights of a new run. If the folder says how
+    far in this corpus its training was, the run begins there in the data. Raises ``TrainingError``
+    if the run's checkpoint belongs to another shape, seed, corpus or tokenizer.
     """
     lower_priority(niceness)
     torch.set_num_threads(threads)
@@ -47,11 +50,12 @@ def start_or_resume(
     model = DeepSeek(recipe.model)
     if start_from is not None:
         model.load_state_dict(load_huggingface(start_from, recipe.model))
-    places = Places(run, tokenizer_path)
-    trainer = Trainer(recipe, model, places, control, Intervals(), torch.device(device))
-    if not trainer.resume() and start_from is not None:
-        trainer.progress = progress_of(start_from)
     corpus = Corpus(corpus_folder)
+    lineage = begin_lineage(recipe, corpus_folder, tokenizer_path)
+    places = Places(run, tokenizer_path)
+    trainer = Trainer(recipe, lineage, model, places, control, Intervals(), torch.device(device))
+    if not trainer.resume() and start_from is not None:
+        trainer.progress = progress_of(start_from, lineage.corpus)
     maker = sample_maker(recipe, tokenizer_path)
     validation = validation_batches(recipe, corpus, maker)
     batches = batch_maker(recipe, corpus, maker, "train")

@@ -54,8 +54,8 @@ def orthogonalise(matrix: Tensor) -> Tensor:
 class Optimizer:
     """Both optimizers and the running average of the weights, which is what gets exported.
 
-    At a constant learning rate the weights are noisy; their average is as good as decayed ones
-    nearly, and costs no decay.
+    At a constant learning rate the weights are noisy. Their average is nearly as good as decayed
+    weights, and needs no decay.
     """
 
     def __init__(self, model: nn.Module, settings: Optimization) -> None:
@@ -91,13 +91,8 @@ class Optimizer:
                 parameter.grad.zero_()
         return float(norm)
 
-    def restart_average(self) -> None:
-        """Let the average start from the parameters as they are now."""
-        for average, parameter in zip(self.average.values(), self._parameters, strict=True):
-            average.copy_(parameter.detach())
-
     def state(self) -> dict[str, Any]:
-        """Return all that ``load_state`` needs to go on."""
+        """Return all that ``load_state`` needs."""
         return {
             "muon": self._muon.buffers,
             "adamw": self._adamw.state_dict(),
@@ -105,7 +100,7 @@ class Optimizer:
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a state of the same model."""
+        """Continue from a state of the same model."""
         for buffer, saved in zip(self._muon.buffers, state["muon"], strict=True):
             buffer.copy_(saved)
         self._adamw.load_state_dict(state["adamw"])

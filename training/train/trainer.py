@@ -14,8 +14,9 @@ from training.model.deepseek import DeepSeek
 from training.model.huggingface import save_huggingface
 from training.recipe import Recipe
 from training.train.card import training_card
-from training.train.checkpoint import Progress, load_checkpoint, save_checkpoint
+from training.train.checkpoint import Checkpoint, Progress, load_checkpoint, save_checkpoint
 from training.train.control import Control
+from training.train.lineage import Lineage, continue_lineage
 from training.train.meter import Meter
 from training.train.optimizer import Optimizer
 from training.train.progress_bar import ProgressBar
@@ -60,6 +61,7 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,
+        lineage: Lineage,
         model: DeepSeek,
         places: Places,
         control: Control,
@@ -70,6 +72,7 @@ class Trainer:
         self.model = model.to(device)
         self.optimizer = Optimizer(self.model, recipe.optimization)
         self._recipe = recipe
+        self._lineage = lineage
         self._places = places
         self._control = control
         self._intervals = intervals
@@ -79,18 +82,25 @@ class Trainer:
         self._started_at = 0
 
     def resume(self) -> bool:
-        """Go on from the newest checkpoint; False where there is none yet."""
+        """Continue from the newest checkpoint; return False if there is none yet.
+
+        Raises ``TrainingError`` if the checkpoint cannot be read or belongs to another run.
+        """
         loaded = load_checkpoint(self._places.checkpoints)
         if loaded is None:
             return False
-        self.progress, content = loaded
-        self.model.load_state_dict(content["model"])
-        self.optimizer.load_state(content["optimizer"])
+        self._lineage = continue_lineage(loaded.lineage, self._lineage, loaded.progress.step)
+        self.progress = loaded.progress
+        self.model.load_state_dict(loaded.model)
+        self.optimizer.load_state(loaded.optimizer)
         return True
 
     def run(self, batches: Iterator[Batch], validation: list[Batch]) -> None:
-        """Train on ``batches``, which must start at ``progress.position``, until told to stop."""
-        max_steps = self._recipe.schedule.max_steps
+        """Train on ``batches``, which must start at ``progress.position``.
+
+        Ends when the recipe's steps are done or a stop is asked for, and saves then.
+        """
+        max_steps = self._lineage.recipe_step + self._recipe.schedule.max_steps
         meter = Meter()
         self._started_at = self.progress.tokens
         self._write("start")
@@ -126,7 +136,9 @@ class Trainer:
             balance += batch_balance.item() / recipe.accumulation
             num_tokens += batch.num_tokens
             progress = replace(progress, position=batch.position)
-        factor = learning_rate_factor(recipe.schedule, progress.step)
+        factor = learning_rate_factor(
+            recipe.schedule, progress.step, progress.step - self._lineage.recipe_step
+        )
         norm = self.optimizer.step(factor)
         meter.add(loss, num_tokens)
         self.progress = replace(
@@ -165,7 +177,7 @@ class Trainer:
         milestone = tokens // recipe.milestone_tokens * recipe.milestone_tokens
         if milestone > self._started_at and not self._places.milestone(milestone).exists():
             folder = self._places.milestone(milestone)
-            card = training_card(recipe.name, self.progress)
+            card = training_card(self._lineage, self.progress)
             average, shape = self.optimizer.average, self.model.shape
             save_huggingface(folder, shape, average, self._places.tokenizer, card)
             self._write("milestone")
@@ -180,7 +192,8 @@ class Trainer:
 
     def _save(self, event: str) -> None:
         model, optimizer = self.model.state_dict(), self.optimizer.state()
-        save_checkpoint(self._places.checkpoints, self.progress, model, optimizer)
+        checkpoint = Checkpoint(self.progress, self._lineage, model, optimizer)
+        save_checkpoint(self._places.checkpoints, checkpoint)
         self._saved = time.monotonic()
         self._write(event)
 
