@@ -3,7 +3,8 @@
 from collections.abc import Callable, Generator, Mapping
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.engine.engine import Engine
+from coder_lsp.engine.options import EngineOptions
 from coder_lsp.generation import GenerationChunk
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.fim_template import NUM_TEMPLATE_TOKENS, arrange

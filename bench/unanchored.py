@@ -4,7 +4,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Literal
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.engine.engine import Engine
+from coder_lsp.engine.options import EngineOptions
 from coder_lsp.generation import GenerationChunk
 from coder_lsp.models.model_folder import FimTemplate, ModelFolder
 from coder_lsp.prompt.anchor import place_anchor

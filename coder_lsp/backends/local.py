@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from coder_lsp.backends.document_anchors import DocumentAnchors
 from coder_lsp.backends.stored_documents import StoredDocuments
-from coder_lsp.engine.engine import Engine, EngineOptions, Preparation
+from coder_lsp.engine.engine import Engine
+from coder_lsp.engine.options import EngineOptions, Preparation
 from coder_lsp.engine.store.sequence_folder import SequenceFolder
 from coder_lsp.engine.store.sequence_store import DiskCacheOptions
 from coder_lsp.models.installed_models import model_path

@@ -3,7 +3,6 @@
 import dataclasses
 import importlib.metadata
 import json
-import os
 import platform
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -23,7 +22,7 @@ from coder_lsp.engine.device.hardware import Hardware, inspect_hardware
 from coder_lsp.engine.device.memory import plan_memory, size_text
 from coder_lsp.engine.device.nvidia import Gpu
 from coder_lsp.engine.device.providers import choose_provider
-from coder_lsp.engine.device.runtime import choose_num_threads, runtime_version
+from coder_lsp.engine.device.runtime import choose_num_threads, runtime_version, usable_processors
 from coder_lsp.errors import CoderError, EngineError, ModelFolderError, RuntimeMissing
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.installed_models import model_path
@@ -102,7 +101,7 @@ def examine(settings: Settings) -> Iterator[Check]:
         choice = _check_choice(settings, hardware)
         yield choice
     num_threads = choose_num_threads(settings.threads)
-    yield Check("threads", ok=True, found=f"{num_threads} of {os.cpu_count()} processors")
+    yield Check("threads", ok=True, found=f"{num_threads} of {usable_processors()} processors")
     if choice is not None and choice.ok:
         yield _check_completion(settings)
 

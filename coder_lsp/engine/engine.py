@@ -6,24 +6,24 @@ sequence in memory, and a document names one on disk; the empty document has non
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.cache.kv_cache import bytes_for
 from coder_lsp.engine.cache.prefix_cache import PrefixCache
 from coder_lsp.engine.common_prefix import num_shared
-from coder_lsp.engine.decoding.branches import Branches
 from coder_lsp.engine.decoding.decode import decode, prefill
 from coder_lsp.engine.decoding.detokenizer import Detokenizer
-from coder_lsp.engine.decoding.drafter import Drafter, LookupMode
+from coder_lsp.engine.decoding.drafter import Drafter
 from coder_lsp.engine.decoding.forced_text import ForcedText, Vocabulary
 from coder_lsp.engine.decoding.sampler import Sampler
-from coder_lsp.engine.decoding.stop import StopStrings
+from coder_lsp.engine.decoding.text_chunks import text_chunks
 from coder_lsp.engine.device.heap import return_freed_memory
 from coder_lsp.engine.device.memory import cache_bytes_of_a_document
 from coder_lsp.engine.device.runtime import choose_num_threads
 from coder_lsp.engine.model_runner import ModelRunner
+from coder_lsp.engine.options import EngineOptions, Preparation, PromptCost
 from coder_lsp.engine.prefill_pace import FIRST_CHUNK, PrefillPace
 from coder_lsp.engine.store.sequence_store import (
     DiskCacheOptions,
@@ -32,7 +32,6 @@ from coder_lsp.engine.store.sequence_store import (
 )
 from coder_lsp.errors import Cancelled, EngineError, OutOfMemory
 from coder_lsp.generation import (
-    FinishReason,
     GenerationChunk,
     GenerationOptions,
     GenerationUsage,
@@ -47,42 +46,6 @@ if TYPE_CHECKING:
     from coder_lsp.engine.cache.kv_cache import KVCache
     from coder_lsp.engine.decoding.sampler import SampledToken
     from coder_lsp.models.model_folder import Manifest, ModelFolder
-    from coder_lsp.settings import Providers
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """``num_threads``: 0 chooses by the machine. ``cache_bytes``: the budget of all KV caches.
-
-    At least one document's caches are kept, even over budget: otherwise a model with a large cache
-    per token would evict the active sequence to make room for its replacement.
-    ``providers``: where the graph may run. ``context_tokens``: the longest sequence that memory is
-    planned for. ``lookup``: whether greedy decoding tries what followed the same tokens before.
-    ``disk_cache``: where sequences are kept beyond the process; None: nowhere.
-    """
-
-    num_threads: int = 0
-    cache_bytes: int = 512 << 20
-    providers: Providers = "auto"
-    context_tokens: int = 2048
-    lookup: LookupMode = "auto"
-    disk_cache: DiskCacheOptions | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """The result of computing a prompt ahead; ``is_complete``: it was not cancelled."""
-
-    num_new_tokens: int
-    is_complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PromptCost:
-    """Tokens of a prompt that no cache holds, and how many could be computed in some time."""
-
-    num_missing: int
-    num_affordable: int
 
 
 class Engine:
@@ -175,7 +138,8 @@ class Engine:
         yield GenerationChunk(text, usage=usage)
         left = replace(options, max_new_tokens=max(options.max_new_tokens - len(begun), 1))
         tokens = self._tokens(cache, token_ids, left, forced_text, cancellation)
-        yield from self._chunks(tokens, detokenizer, usage, options, cache)
+        eos, stops = self._manifest.fim.eos, options.stop_strings
+        yield from text_chunks(tokens, detokenizer, eos, stops, usage, cache)
 
     def cost(self, prompt_ids: Sequence[int], seconds: float, document: str = "") -> PromptCost:
         """Return what computing a prompt would cost, and what ``seconds`` suffice for."""
@@ -294,38 +258,6 @@ class Engine:
             options.max_new_tokens,
             cancellation,
         )
-
-    def _chunks(
-        self,
-        tokens: Iterator[SampledToken],
-        detokenizer: Detokenizer,
-        usage: GenerationUsage,
-        options: GenerationOptions,
-        cache: KVCache,
-    ) -> Generator[GenerationChunk, None, None]:
-        """Turn tokens into chunks, and end them at EOS, a stop string, the limit or a cancel."""
-        stop = StopStrings(options.stop_strings)
-        others = Branches(self._manifest.fim.eos)
-        reason: FinishReason = "length"
-        try:
-            for token in tokens:
-                usage = replace(usage, num_generated_tokens=usage.num_generated_tokens + 1)
-                if token.token_id == self._manifest.fim.eos:
-                    yield GenerationChunk(stop.flush(), (token.logprob,), "stop", usage)
-                    return
-                branches = others.of(token)
-                result = stop.add(detokenizer.add(token.token_id))
-                others.add(token.token_id, result.text)
-                reached: FinishReason | None = "stop" if result.is_stopped else None
-                yield GenerationChunk(result.text, (token.logprob,), reached, usage, branches)
-                if result.is_stopped:
-                    return
-        except Cancelled:
-            reason = "cancelled"
-            # Only the computed part of the prompt counts.
-            num_prompt_tokens = min(usage.num_prompt_tokens, cache.offset)
-            usage = replace(usage, num_prompt_tokens=num_prompt_tokens)
-        yield GenerationChunk(stop.flush(), finish_reason=reason, usage=usage)
 
     def _measure_pace(self) -> None:
         """Run a little, so that the first prompt's window can be chosen. This also warms up."""

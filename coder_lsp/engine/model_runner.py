@@ -9,7 +9,7 @@ import numpy as np
 from coder_lsp.engine.cache.cache_tensors import CacheTensors
 from coder_lsp.engine.cache.kv_cache import KVCache
 from coder_lsp.engine.device.inference_session import open_session
-from coder_lsp.engine.device.runtime import load_onnxruntime
+from coder_lsp.engine.device.runtime import load_onnxruntime, translating
 from coder_lsp.errors import Cancelled, EngineError
 from coder_lsp.paths import tensorrt_path
 
@@ -101,13 +101,14 @@ class ModelRunner:
         Returns logits ``[num_logits, vocab_size]`` of the last positions. Raises ``Cancelled``,
         also in the middle of the graph, and ``EngineError``; then the cache is as it was.
         """
-        cache.reserve(cache.offset + len(token_ids))
-        buffers = self._buffers_of(len(token_ids), num_logits)
-        binding = cache.bind(cache.offset + len(token_ids))
-        buffers.bind(binding, token_ids, cache.offset)
-        self._run(binding, cancellation)
-        cache.append(token_ids)
-        return buffers.logits.copy()
+        with translating("The model could not be run"):
+            cache.reserve(cache.offset + len(token_ids))
+            buffers = self._buffers_of(len(token_ids), num_logits)
+            binding = cache.bind(cache.offset + len(token_ids))
+            buffers.bind(binding, token_ids, cache.offset)
+            self._run(binding, cancellation)
+            cache.append(token_ids)
+            return buffers.logits.copy()
 
     def _buffers_of(self, width: int, num_logits: int) -> _PassBuffers:
         key = (width, num_logits)
@@ -131,10 +132,7 @@ class ModelRunner:
             except Exception as exc:  # ONNX Runtime's exceptions have no common base
                 if cancellation.is_cancelled:
                     raise Cancelled("The running graph was interrupted.") from exc
-                raise EngineError(
-                    f"ONNX Runtime failed: {exc}. Run 'coder-lsp doctor'; if it passes, please "
-                    "report this with its output."
-                ) from exc
+                raise
 
     def _check_interface(self, folder: ModelFolder) -> None:
         """Refuse a graph that does not fit its manifest before the first run does."""

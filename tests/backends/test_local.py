@@ -248,3 +248,111 @@ def test_a_prompt_that_would_take_too_long_is_answered_from_a_part_of_it():
     second = complete(backend, text)[-1].usage
     assert second.num_prompt_tokens > 300
     assert second.num_new_tokens <= 1
+
+
+LANGUAGES = {
+    "Chinese": "# 计算两个数字的总和并返回结果\n# 计算两个数字的总和‸\n",
+    "Russian": "# Возвращает сумму двух чисел\n# Возвращает сумму‸\n",
+    "Arabic": "# تعيد مجموع رقمين\n# تعيد مجموع‸\n",
+    "emoji": "# 👩‍👩‍👧 🎉 👍🏽 🇩🇪\n# 👩‍👩‍👧 🎉‸\n",
+    "what was damaged before": "# a � b � c �\n# a � b‸\n",
+}
+
+
+@pytest.mark.parametrize("max_new_tokens", [1, 2, 3, 5])
+@pytest.mark.parametrize("text", LANGUAGES.values(), ids=list(LANGUAGES))
+def test_no_half_character_is_ever_shown(backend, text, max_new_tokens):
+    start = text.replace("‸", "")
+    for cut in range(max_new_tokens, text.index("‸"), 5):
+        chunks = complete(
+            backend, f"{start[:cut]}‸{start[cut:]}", max_new_tokens=max_new_tokens, num_branches=3
+        )
+        branches = [branch for chunk in chunks for branch in chunk.branches][:2]
+        for branch in branches:
+            request = Request(
+                snapshot_of(f"{start[:cut]}‸{start[cut:]}"),
+                GenerationOptions(max_new_tokens),
+                branch=branch,
+            )
+            chunks += backend.stream(request, CancellationToken())
+
+        assert not any("�" in chunk.text for chunk in chunks)
+
+
+LONG_FILE = "".join(f"value_{i} = compute(alpha, beta, gamma)\n" for i in range(400))
+LONG = f"{LONG_FILE}result = ‸\n{LONG_FILE}"
+
+
+def slow_backend(**settings):
+    return LocalBackend.load(Settings(threads=2, time_budget_ms=60_000, **settings))
+
+
+@pytest.mark.parametrize("raised", [1024, 4096])
+def test_after_more_new_tokens_are_allowed_an_old_anchor_makes_way(raised):
+    """It holds more of the document than the completion leaves room for."""
+    backend = slow_backend(disk_cache=False)
+    complete(backend, LONG, max_new_tokens=64)
+    cancelled = CancellationToken()
+    cancelled.cancel()
+
+    chunks = complete(backend, LONG, max_new_tokens=raised, cancellation=cancelled)
+    assert chunks[-1].finish_reason == "cancelled"
+    prompt = backend._anchors["file:///a.py"].recent
+    assert prompt.anchor.num_tokens + min(raised, 1024) <= 2048
+
+
+@pytest.mark.parametrize(
+    ("context_tokens", "max_new_tokens", "text"),
+    [
+        *((512, 512, text) for text in ("‸", "x = ‸", LONG)),
+        (512, 500, LONG),
+        (128, 4096, LONG),
+        (2048, 2044, LONG),
+        (8192, 4096, LONG),
+    ],
+)
+def test_the_room_is_shared_however_long_a_completion_may_be(context_tokens, max_new_tokens, text):
+    backend = slow_backend(context_tokens=context_tokens, disk_cache=False)
+    request = Request(snapshot_of(text), GenerationOptions(max_new_tokens))
+    chunks = []
+    stream = backend.stream(request, CancellationToken())
+    for chunk in stream:
+        chunks.append(chunk)
+        if len(chunks) > 3:
+            break
+    stream.close()
+
+    assert chunks
+    assert chunks[0].usage.num_prompt_tokens <= min(context_tokens, 2048) // 2 + 1
+    assert backend.prepare(request, CancellationToken()) >= 0
+
+
+def test_a_smaller_context_holds_also_for_what_was_kept_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("CODER_LSP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("coder_lsp.backends.stored_documents.is_temporary", lambda _: False)
+    path = tmp_path / "a.py"
+    path.write_text(LONG.replace("‸", ""), encoding="utf-8")
+    first = slow_backend()
+    complete(first, LONG, path.as_uri())
+    first.close()
+    second = slow_backend(context_tokens=1024)
+
+    usage = complete(second, LONG, path.as_uri(), max_new_tokens=64)[-1].usage
+    assert 600 < usage.num_prompt_tokens + 64 <= 1024
+
+
+def test_after_more_context_is_allowed_idle_time_widens_the_window(tmp_path, monkeypatch):
+    monkeypatch.setenv("CODER_LSP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("coder_lsp.backends.stored_documents.is_temporary", lambda _: False)
+    path = tmp_path / "a.py"
+    path.write_text(LONG.replace("‸", ""), encoding="utf-8")
+    first = slow_backend(context_tokens=512)
+    complete(first, LONG, path.as_uri())
+    first.close()
+    second = slow_backend(context_tokens=2048)
+    complete(second, LONG, path.as_uri())
+    second.prepare(
+        Request(snapshot_of(LONG, path.as_uri()), GenerationOptions()), CancellationToken()
+    )
+
+    assert complete(second, LONG, path.as_uri())[-1].usage.num_prompt_tokens > 1200

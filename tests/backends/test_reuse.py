@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.documents.document import DocumentSnapshot
-from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.engine.engine import Engine
+from coder_lsp.engine.options import EngineOptions
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.request import Request

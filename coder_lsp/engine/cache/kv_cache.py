@@ -8,6 +8,7 @@ import numpy as np
 
 from coder_lsp.engine.cache.cache_buffers import allocate
 from coder_lsp.engine.cache.cache_tensors import CacheTensors
+from coder_lsp.engine.device.runtime import translating
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,12 +82,14 @@ class KVCache:
 
     def read(self, start: int, end: int) -> Rows:
         """Return rows ``start`` to ``end`` of each tensor; the next run may overwrite them."""
-        return self._buffers.read(start, end)
+        with translating("A KV cache could not be read"):
+            return self._buffers.read(start, end)
 
     def rows(self, start: int, end: int) -> npt.NDArray[Any]:
         """Return a copy of rows ``start`` to ``end``: ``[tensors, heads, end - start, width]``."""
         return np.stack(self.read(start, end))
 
+    @translating("A KV cache could not be made or copied")
     def append_rows(self, token_ids: Sequence[int], rows: npt.NDArray[Any]) -> None:
         """Append tokens that were computed before.
 
@@ -101,6 +104,7 @@ class KVCache:
         if num_tokens > 0:
             del self._token_ids[-num_tokens:]
 
+    @translating("A KV cache could not be made or copied")
     def fork(self, num_tokens: int, capacity: int) -> KVCache:
         """Return a cache of its own with a copy of the first ``num_tokens`` rows."""
         other = KVCache(self._session, self._layout, max(capacity, num_tokens), self._device)
@@ -108,6 +112,7 @@ class KVCache:
         other.append(self._token_ids[:num_tokens])
         return other
 
+    @translating("A KV cache could not be made or copied")
     def reserve(self, capacity: int) -> None:
         """Make room for ``capacity`` tokens; the rows held stay."""
         if capacity <= self._capacity:
@@ -116,6 +121,7 @@ class KVCache:
         self._allocate(_round_up(capacity))
         self._buffers.write(0, old.read(0, self.offset))
 
+    @translating("A KV cache could not be made or copied")
     def _allocate(self, capacity: int) -> None:
         self._buffers = allocate(self._tensors, capacity, self._device)
         self._capacity = capacity

@@ -69,8 +69,8 @@ class Sampler:
     def _runners_up(
         self, logits: Logits, chosen: int, log_sum_exp: float
     ) -> tuple[tuple[int, float], ...]:
-        number = self._options.num_branches
-        if number == 0:
+        number = min(self._options.num_branches, len(logits) - 1)
+        if number <= 0:
             return ()
         likeliest = np.argpartition(logits, -number - 1)[-number - 1 :]
         likeliest = likeliest[np.argsort(-logits[likeliest])]
