@@ -271,5 +271,6 @@ class Engine:
         if not token_ids or needed > limit:
             raise EngineError(
                 f"A prompt of {len(token_ids)} tokens and a completion of {options.max_new_tokens} "
-                f"should fit into the model's {limit}; lower contextTokens or maxNewTokens."
+                f"should fit into the model's {limit}; lower contextTokens or maxNewTokens.",
+                kind="length",
             )

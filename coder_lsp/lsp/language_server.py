@@ -57,9 +57,9 @@ class CoderServer(LanguageServer):
         """Show the user a message."""
         self.window_show_message(types.ShowMessageParams(kind, message))
 
-    def tell_once(self, kind: types.MessageType, message: str) -> None:
-        """Show the user a message unless it was shown before."""
-        if self.session.is_news(message):
+    def tell_once(self, kind: types.MessageType, message: str, key: str = "") -> None:
+        """Show the user a message unless it, or another with the same key, was shown before."""
+        if self.session.is_news(key or message):
             self.tell(kind, message)
 
     def report_server_error(self, error: Exception, source: Any) -> None:

@@ -48,7 +48,7 @@ async def make_offers(
     except CoderError as exc:
         error = notices.cannot_complete(str(exc))
         ls.status.fail(error)
-        ls.tell_once(types.MessageType.Error, error)
+        ls.tell_once(types.MessageType.Error, error, exc.kind)
         return ()
     except Exception:
         ls.status.fail(notices.INTERNAL_ERROR)

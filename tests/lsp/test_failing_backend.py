@@ -1,6 +1,7 @@
 """A backend that meets an error: the user is told once, and the server goes on."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -95,4 +96,28 @@ def test_an_error_of_the_backend(error: Exception, monkeypatch: pytest.MonkeyPat
     else:
         assert [answers[i]["error"]["code"] for i in (1, 2)] == [-32603, -32603]
         assert shown == []
+    assert server.scheduler.counters.failed == 2
+
+
+class CountingBackend(FailingBackend):
+    """Meets the same error each time, with another number in its message."""
+
+    def stream(self, request: Any, cancellation: Any) -> Iterator[Any]:
+        raise EngineError(f"A prompt of {next(self._numbers)} tokens is too long.", kind="length")
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1500)
+
+
+def test_of_errors_of_one_kind_one_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "create_backend", lambda _: CountingBackend())
+    server = app.create_server(Settings())
+    sent = Sent()
+    server.protocol.set_writer(sent)
+
+    asyncio.run(asyncio.wait_for(ask_twice(server, sent), timeout=60))
+
+    assert server.scheduler.close(timeout_seconds=60)
+    shown = [m for m in sent.messages if m.get("method") == "window/showMessage"]
+    assert len(shown) == 1
     assert server.scheduler.counters.failed == 2

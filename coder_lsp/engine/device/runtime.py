@@ -149,5 +149,7 @@ def translating(failure: str, remedy: str = _REPORT) -> Iterator[None]:
         raise
     except Exception as exc:
         if isinstance(exc, MemoryError) or _OUT_OF_MEMORY.search(str(exc)):
-            raise OutOfMemory(f"{failure}: memory does not suffice ({exc}). {_SAVE}") from exc
-        raise EngineError(f"{failure}: {exc}. {remedy}") from exc
+            raise OutOfMemory(
+                f"{failure}: memory does not suffice ({exc}). {_SAVE}", kind=failure
+            ) from exc
+        raise EngineError(f"{failure}: {exc}. {remedy}", kind=failure) from exc
