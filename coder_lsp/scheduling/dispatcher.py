@@ -45,6 +45,14 @@ class Dispatcher:
         """Whether a model is being loaded, or waits to be."""
         return self._loading is not None and not self._loading.done()
 
+    @property
+    def time_budget_seconds(self) -> float:
+        """How long a request may take; 0 while no backend is loaded."""
+        loading = self._loading
+        if loading is None or not loading.done() or loading.cancelled() or loading.exception():
+            return 0.0
+        return loading.result().time_budget_ms / 1000
+
     def load(self, settings: Settings) -> asyncio.Future[Loaded]:
         """Load what the settings name, in place of the present model; all work is dropped."""
         self.table.drop(self.table.of())

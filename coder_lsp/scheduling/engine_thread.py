@@ -24,10 +24,14 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The backend that was loaded; ``notices`` are for the user, each with its remedy."""
+    """The backend that was loaded; ``notices`` are for the user, each with its remedy.
+
+    ``time_budget_ms`` is what the settings say or what the backend chose.
+    """
 
     model: str
     notices: tuple[str, ...]
+    time_budget_ms: int
 
 
 class EngineThread:
@@ -52,8 +56,9 @@ class EngineThread:
         def load() -> Loaded:
             # Two models may not fit the memory, so the old one goes first, also if this fails.
             self._close_backend()
-            self._backend = self._create_backend(settings)
-            return Loaded(self._backend.model, self._backend.notices)
+            backend = self._backend = self._create_backend(settings)
+            time_budget_ms = settings.time_budget_ms or backend.time_budget_ms
+            return Loaded(backend.model, backend.notices, time_budget_ms)
 
         return self._put(Priority.INTERACTIVE, load)
 

@@ -187,7 +187,7 @@ class Scheduler:
             completion = await self._generated(asked, is_repeated=is_repeated)
         if not completion.text or request.options.num_branches == 0:
             return completion
-        deadline = started + self._settings.time_budget_ms / 1000 - _MARGIN_SECONDS
+        deadline = started + self._dispatcher.time_budget_seconds - _MARGIN_SECONDS
         texts = await self._find_alternatives(asked, completion, deadline)
         if self._settings.completion_cache and texts and not asked.cancellation.is_cancelled:
             # The user may type through any of them; the first stays the first answer.
@@ -208,8 +208,7 @@ class Scheduler:
         request = asked.request
         if not is_repeated:
             self._debounce.record_request(now())
-        budget = self._settings.time_budget_ms / 1000 * (_PATIENCE if request.is_explicit else 1)
-        deadline = now() + max(budget - _MARGIN_SECONDS, 0.0)
+        deadline = self._deadline(request)
         running = self._find_generation(request.snapshot)
         if running is not None:
             running.generation.follow(request.snapshot)
@@ -230,6 +229,11 @@ class Scheduler:
         if completion.time_to_first_token_ms is not None:
             self._debounce.record_latency(completion.time_to_first_token_ms / 1000)
         return completion
+
+    def _deadline(self, request: Request) -> float:
+        """Return until when a request that is made now may wait."""
+        budget = self._dispatcher.time_budget_seconds * (_PATIENCE if request.is_explicit else 1)
+        return now() + max(budget - _MARGIN_SECONDS, 0.0)
 
     def _is_repeated(self, request: Request) -> bool:
         """Whether the same was asked for just before."""
@@ -253,9 +257,8 @@ class Scheduler:
         try:
             with self._observer.waiting():
                 if self.is_loading and asked.request.feature == "inline":
-                    left = deadline - now()
                     await wait_until(self._dispatcher.loading(), asked.cancellation, None)
-                    deadline = now() + left
+                    deadline = self._deadline(asked.request)
                 await wait_until(work.done, asked.cancellation, deadline)
         finally:
             work.waiting.remove(asked)

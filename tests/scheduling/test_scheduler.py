@@ -21,7 +21,7 @@ from tests.support.snapshots import snapshot_of
 class HeldBackend:
     """Says ``texts`` in turn, each after ``go`` is set; counts what it is asked."""
 
-    model, is_instruct, notices = "held", False, ()
+    model, is_instruct, notices, time_budget_ms = "held", False, (), 60_000
 
     def __init__(self, *texts):
         self.texts = list(texts)
