@@ -1,4 +1,4 @@
-"""Where the user's own models lie, which folder a name means, and where a model came from."""
+"""The user's installed models: their folders, their names and their origins."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from coder_lsp.models.model_folder import Words
 from coder_lsp.paths import expanded, models_path
 
 PARTIAL_SUFFIX = ".partial"
-"""Of the folder that the exporter works in until the model's own is complete."""
+"""The suffix of the folder in which the exporter works until the model is complete."""
 
 _ORIGIN_NAME = "install.json"
 
