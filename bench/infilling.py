@@ -25,6 +25,7 @@ from bench.unanchored import UnanchoredBackend
 from coder_lsp.backends.base import Backend
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
+from coder_lsp.cli.options import parse_model
 from coder_lsp.completion.completer import CompletionRequest, complete
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.installed_models import model_path
@@ -88,7 +89,7 @@ class Filler:
     type=click.Choice(["anchored", "psm", "spm"]),
     help="The order of the prompt's parts; anchored is the product's.",
 )
-@click.option("--model", default="", help="Model folder; the embedded one if left out.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model)
 @click.option("--max-new-tokens", default=128, show_default=True)
 @click.option("--threads", default=0, show_default=True, help="0 chooses by the machine.")
 @click.option("--workers", "num_workers", default=1, show_default=True, help="Tests run at once.")

@@ -17,6 +17,7 @@ from bench.peers import peer_settings, run_peer
 from bench.records import KeystrokeRecord, distribution, our_figures
 from bench.result_file import write_result
 from bench.trace import Trace, read_traces
+from coder_lsp.cli.options import parse_model
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.settings import Settings
 from coder_lsp.tokenizer import Tokenizer
@@ -41,7 +42,7 @@ class _Plan:
 
 @click.command()
 @click.option("--traces", "traces_dir", type=_PATH, default=TRACES, help="Default: bench/traces.")
-@click.option("--model", default="", metavar="DIR", help="Default: the embedded model.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model, metavar="DIR")
 @click.option("--peer", type=click.Choice(["llama-server"]), help="Replay them there, too.")
 @click.option("--peer-model", type=_PATH, metavar="GGUF", help="Default: mini's, converted.")
 @click.option("--json", "out", type=_PATH, required=True, help="Where to write the figures.")
@@ -93,7 +94,7 @@ def command(
 
 
 def _run_ours(plan: _Plan, model: str, script: Path | None) -> list[KeystrokeRecord]:
-    arguments = ["--model", model] if model else []
+    arguments = ["--model", model]
     if script is not None:
         arguments += ["--backend", "scripted", "--script", str(script)]
     settings = {

@@ -20,6 +20,7 @@ from bench.source_prompts import source_texts
 from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
+from coder_lsp.cli.options import parse_model
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.generation import GenerationOptions, GenerationUsage
 from coder_lsp.paths import CACHE_VARIABLE, sequences_path
@@ -40,7 +41,7 @@ class Answer:
 
 
 @click.command("restart")
-@click.option("--model", default="", metavar="DIR", help="Default: the embedded model.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model, metavar="DIR")
 @click.option("--context-tokens", type=int, default=1600, show_default=True)
 @click.option("--repetitions", type=int, default=5, show_default=True, help="Restarts.")
 @click.option("--json", "out", type=click.Path(path_type=Path), required=True)

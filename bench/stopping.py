@@ -25,6 +25,7 @@ from bench.stdio_client import StdioClient, start_server
 from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
+from coder_lsp.cli.options import parse_model
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.settings import Settings
@@ -37,7 +38,7 @@ _BEGUN_SECONDS = 0.005
 
 
 @click.command()
-@click.option("--model", default="", metavar="DIR", help="Default: the embedded model.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model, metavar="DIR")
 @click.option("--trials", default=100, show_default=True)
 @click.option("--lines", default=400, show_default=True, help="Of the file that is completed.")
 @click.option("--seed", default=0, show_default=True)

@@ -54,7 +54,8 @@ class Settings:
     model: Annotated[
         str,
         About(
-            "Name of an installed model, or path of a model folder. Empty: the embedded model.",
+            "Name of an installed model, or absolute path of a model folder. Empty: the default "
+            "model.",
             reloads_model=True,
         ),
     ] = ""

@@ -23,6 +23,7 @@ from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, SUFFIX_FIRST, O
 from bench.order.report import as_json, rows, table
 from bench.order.scoring import MAX_NEW_TOKENS, Answer, Scorer
 from bench.result_file import write_result
+from coder_lsp.cli.options import parse_model
 from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.build import Prompt
@@ -36,7 +37,7 @@ _HEALING_KINDS = {kind.name for kind in HEALING}
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--json", "json_path", type=click.Path(path_type=Path), required=True)
-@click.option("--model", default="", help="Model folder; the embedded one if left out.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model)
 @click.option(
     "--limit", default=1000, show_default=True, type=click.IntRange(min=1), help="Of each kind."
 )

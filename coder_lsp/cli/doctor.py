@@ -15,6 +15,7 @@ from coder_lsp import __version__
 from coder_lsp.backends.create import create_backend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.cli.options import backend_settings, model_option
+from coder_lsp.cli.output import say
 from coder_lsp.completion.completer import Completion, CompletionRequest, complete
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.engine.device.hardware import Hardware, inspect_hardware
@@ -76,7 +77,7 @@ def command(ctx: click.Context, *, model: str, providers: str, as_json: bool) ->
     for check in examine(settings):
         checks.append(check)
         if not as_json:
-            click.echo(_as_text(check))
+            say(_as_text(check))
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=2))
     if not all(check.ok for check in checks):
@@ -156,16 +157,15 @@ def _check_choice(settings: Settings, hardware: Hardware) -> Check:
 
 
 def _check_model(settings: Settings) -> Check:
-    path = model_path(settings.model)
     try:
-        folder = ModelFolder.read(path)
+        folder = ModelFolder.read(model_path(settings.model))
         folder.verify_files()
     except ModelFolderError as exc:
         remedy = _EXPORT_AGAIN if settings.model else _REINSTALL
         return Check("model", ok=False, found=str(exc), remedy=remedy)
     manifest = folder.manifest
     found = (
-        f"{manifest.name}, {manifest.precision}, {folder.size / 1e6:.1f} MB, in {path}; "
+        f"{manifest.name}, {manifest.precision}, {folder.size / 1e6:.1f} MB, in {folder.path}; "
         "every sha256 is right"
     )
     return Check("model", ok=True, found=found)
@@ -188,7 +188,8 @@ def _describe(completion: Completion) -> str:
     usage = completion.usage
     shown = repr(completion.text) if completion.text else f"refused by {completion.refused_by}"
     return (
-        f"{_SAMPLE.splitlines()[-1].strip()!r} → {shown} in {completion.total_ms:.0f} ms "
+        f"{_SAMPLE.splitlines()[-1].strip()!r} is continued by {shown} in "
+        f"{completion.total_ms:.0f} ms "
         f"({completion.time_to_first_token_ms or 0:.0f} ms to the first token, "
         f"{usage.num_prompt_tokens} prompt and {usage.num_generated_tokens} generated tokens)"
     )

@@ -217,7 +217,7 @@ def _parse(path: Path) -> Manifest:
         raise ModelFolderError(
             f"There is no model folder at {path.parent}. Name an installed model, as 'coder-lsp "
             f"models' lists them, or a folder that holds {MANIFEST_NAME}, or leave the setting "
-            "'model' empty for the embedded model."
+            "'model' empty for the default model."
         )
     try:
         document = read_json(path)

@@ -59,8 +59,8 @@ DEFAULT and DOC are those of the server."
 A command can change it too.")
 (coder-lsp-settings-define model ""
     'string
-  "Name of an installed model, or path of a model folder.
-Empty: the embedded model.")
+  "Name of an installed model, or absolute path of a model folder.
+Empty: the default model.")
 (coder-lsp-settings-define backend "local"
     '(choice (const "local") (const "scripted"))
   "Where completions come from: the model inside, or a script.")

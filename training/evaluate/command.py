@@ -65,7 +65,7 @@ def evaluate(
 
 
 def _lines(model: Path, corpus: Corpus, lines_per_language: int, seed: int) -> dict[str, Any]:
-    settings = Settings(model=str(model), time_budget_ms=_UNHURRIED_MS, disk_cache=False)
+    settings = Settings(model=str(model.resolve()), time_budget_ms=_UNHURRIED_MS, disk_cache=False)
     backend = LocalBackend.load(settings)
     measured = held_out_lines(backend, corpus, lines_per_language, seed)
     return {
