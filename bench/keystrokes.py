@@ -49,7 +49,7 @@ class _Plan:
 @click.option("--records", type=_PATH, help="Where to write one line a keystroke (JSONL).")
 @click.option("--limit", type=int, help="About so many keystrokes, the first of each trace.")
 @click.option("--threads", default=2, show_default=True, help="Of each side.")
-@click.option("--window", default=_DEFAULTS.context_tokens, show_default=True)
+@click.option("--window", default=2048, show_default=True)
 @click.option("--max-new-tokens", default=_DEFAULTS.max_new_tokens, show_default=True)
 @click.option("--speed", default=_PACING.speed, show_default=True, help="Divides all pauses.")
 @click.option("--longest-pause-ms", default=_PACING.longest_pause_ms, show_default=True)

@@ -25,6 +25,11 @@ class PlainBackend:
         return self._engine.manifest.name
 
     @property
+    def time_budget_ms(self) -> int:
+        """No limit: nobody waits."""
+        return 0
+
+    @property
     def is_instruct(self) -> bool:
         """Whether the manifest says that the model was trained to chat."""
         return self._engine.manifest.is_instruct

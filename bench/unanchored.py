@@ -75,6 +75,11 @@ class UnanchoredBackend:
         return self._engine.manifest.name
 
     @property
+    def time_budget_ms(self) -> int:
+        """No limit: nobody waits."""
+        return 0
+
+    @property
     def is_instruct(self) -> bool:
         """Whether the manifest says that the model was trained to chat."""
         return self._engine.manifest.is_instruct

@@ -89,11 +89,13 @@ class Settings:
     time_budget_ms: Annotated[
         int,
         About(
-            "Maximum time in milliseconds before the text generated so far is shown.",
+            "Maximum time in milliseconds before the text generated so far is shown. "
+            "0: chosen for the model and the machine.",
             numbers=(50, 600_000),
+            is_automatic=True,
             reloads_model=True,
         ),
-    ] = 600
+    ] = 0
     alternatives: Annotated[
         int,
         About(
@@ -103,11 +105,13 @@ class Settings:
     context_tokens: Annotated[
         int,
         About(
-            "Maximum number of tokens of prompt and completion together.",
+            "Maximum number of tokens of prompt and completion together. "
+            "0: chosen for the model and the machine.",
             numbers=(128, 262_144),
+            is_automatic=True,
             reloads_model=True,
         ),
-    ] = 2048
+    ] = 0
     threads: Annotated[
         int,
         About(
@@ -123,11 +127,13 @@ class Settings:
     cache_megabytes: Annotated[
         int,
         About(
-            "Memory for the KV caches of all documents.",
+            "Memory in megabytes for the KV caches of all documents. "
+            "0: chosen for the model and the machine.",
             numbers=(16, 1_048_576),
+            is_automatic=True,
             reloads_model=True,
         ),
-    ] = 512
+    ] = 0
     disk_cache: Annotated[
         bool,
         About(
@@ -236,7 +242,7 @@ def max_completion_tokens(context_tokens: int) -> int:
 
 def _disagreements(settings: Settings) -> tuple[SettingProblem, ...]:
     limit = max_completion_tokens(settings.context_tokens)
-    if settings.max_new_tokens <= limit:
+    if settings.context_tokens == 0 or settings.max_new_tokens <= limit:
         return ()
     problem = (
         f"{SECTION}.maxNewTokens is {settings.max_new_tokens}, and {SECTION}.contextTokens is "

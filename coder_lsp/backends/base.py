@@ -41,6 +41,11 @@ class Backend(Protocol):
         """What the user should be told of how this backend runs, once, each with its remedy."""
         ...
 
+    @property
+    def time_budget_ms(self) -> int:
+        """How long a request may take before the text generated so far is shown."""
+        ...
+
     def stream(
         self, request: FimRequest, cancellation: CancellationToken
     ) -> Iterator[GenerationChunk]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from coder_lsp.backends.document_anchors import DocumentAnchors
 from coder_lsp.backends.stored_documents import StoredDocuments
+from coder_lsp.engine.device.sizes import time_budget_ms_for
 from coder_lsp.engine.engine import Engine
 from coder_lsp.engine.options import EngineOptions, Preparation
 from coder_lsp.engine.store.sequence_folder import SequenceFolder
@@ -45,19 +46,24 @@ class LocalBackend:
         self,
         engine: Engine,
         context_tokens: int,
-        prefill_seconds: float,
+        time_budget_ms: int,
         folder: SequenceFolder | None = None,
         *,
         is_healing: bool = True,
     ) -> None:
-        """``prefill_seconds`` is how long a user may wait for a prompt to be computed.
+        """``context_tokens`` and ``time_budget_ms`` may be 0: chosen for model and machine.
 
         ``folder`` is the engine's disk cache, if it has one.
         """
         self._engine = engine
-        self._prefill_seconds = prefill_seconds
+        self._time_budget_ms = time_budget_ms or time_budget_ms_for(
+            engine.seconds_per_token, PREFILL_SHARE
+        )
+        self._prefill_seconds = self._time_budget_ms / 1000 * PREFILL_SHARE
         self._is_healing = is_healing
-        self._context_tokens = min(context_tokens, engine.manifest.context_length)
+        self._context_tokens = min(
+            context_tokens or engine.context_tokens, engine.manifest.context_length
+        )
         self._encoder = LineEncoder(engine.tokenizer)
         self._anchors: dict[str, DocumentAnchors] = {}
         self._stored = StoredDocuments(
@@ -82,9 +88,9 @@ class LocalBackend:
             settings.context_tokens,
             disk_cache=disk if settings.disk_cache else None,
         )
-        prefill_seconds = settings.time_budget_ms / 1000 * PREFILL_SHARE
         folder = SequenceFolder(disk.path, disk.max_bytes) if settings.disk_cache else None
-        return cls(Engine(model, options), settings.context_tokens, prefill_seconds, folder)
+        engine = Engine(model, options)
+        return cls(engine, settings.context_tokens, settings.time_budget_ms, folder)
 
     @property
     def model(self) -> str:
@@ -95,6 +101,11 @@ class LocalBackend:
     def notices(self) -> tuple[str, ...]:
         """What the user should know about where the model runs."""
         return self._engine.notices
+
+    @property
+    def time_budget_ms(self) -> int:
+        """What the settings say, or what was chosen."""
+        return self._time_budget_ms
 
     @property
     def is_instruct(self) -> bool:
@@ -146,8 +157,15 @@ class LocalBackend:
         self._stored.remove_gone()
 
     def stats(self) -> Mapping[str, int | float | str]:
-        """Return what the caches hold."""
-        return {"model": self.model, "provider": self._engine.provider, **self._engine.stats()}
+        """Return the sizes in force and what the caches hold."""
+        return {
+            "model": self.model,
+            "provider": self._engine.provider,
+            "context_tokens": self._context_tokens,
+            "cache_budget_bytes": self._engine.cache_bytes,
+            "time_budget_ms": self._time_budget_ms,
+            **self._engine.stats(),
+        }
 
     def _affordable(self, request: FimRequest, max_new_tokens: int) -> tuple[Anchored, Prompt]:
         """Choose an anchor whose prompt can be computed while the user waits; return both.

@@ -80,6 +80,7 @@ class ScriptedAnswer:
         return replace(self, completion=self.alternatives[number], prefill_ms=0, alternatives=())
 
 
+_TIME_BUDGET_MS = 600
 _SILENCE = ScriptedAnswer(completion="")
 
 
@@ -126,6 +127,11 @@ class ScriptedBackend:
     def model(self) -> str:
         """The name shown where a model's name would be."""
         return "scripted"
+
+    @property
+    def time_budget_ms(self) -> int:
+        """A fixed time, since nothing here has a pace to be measured."""
+        return _TIME_BUDGET_MS
 
     @property
     def is_instruct(self) -> bool:

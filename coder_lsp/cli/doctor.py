@@ -4,7 +4,7 @@ import dataclasses
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from textwrap import indent
 from typing import cast, get_args
@@ -23,6 +23,7 @@ from coder_lsp.engine.device.memory import plan_memory, size_text
 from coder_lsp.engine.device.nvidia import Gpu
 from coder_lsp.engine.device.providers import choose_provider
 from coder_lsp.engine.device.runtime import choose_num_threads, runtime_version, usable_processors
+from coder_lsp.engine.device.sizes import context_for_memory
 from coder_lsp.errors import CoderError, EngineError, ModelFolderError, RuntimeMissing
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.installed_models import model_path
@@ -102,7 +103,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     num_threads = choose_num_threads(settings.threads)
     yield Check("threads", ok=True, found=f"{num_threads} of {usable_processors()} processors")
     if choice is not None and choice.ok:
-        yield _check_completion(settings)
+        yield from _check_completion(settings)
 
 
 def _check_runtime() -> Check:
@@ -143,8 +144,11 @@ def _describe_gpu(gpu: Gpu) -> str:
 
 def _check_choice(settings: Settings, hardware: Hardware) -> Check:
     folder = ModelFolder.read(model_path(settings.model))
-    needs = plan_memory(folder, settings.context_tokens)
     target = folder.manifest.target
+    context_tokens = settings.context_tokens or context_for_memory(
+        folder, hardware.memory_for(target)
+    )
+    needs = plan_memory(folder, context_tokens)
     try:
         choice = choose_provider(settings.providers, target, needs, hardware)
     except EngineError as exc:
@@ -171,17 +175,29 @@ def _check_model(settings: Settings) -> Check:
     return Check("model", ok=True, found=found)
 
 
-def _check_completion(settings: Settings) -> Check:
-    """Complete a line of Python with the same parts that the server uses."""
+def _check_completion(settings: Settings) -> Iterator[Check]:
+    """Yield the sizes in force, and a line of Python completed as the server does it."""
     snapshot = DocumentSnapshot("untitled:doctor.py", 0, "python", _SAMPLE, len(_SAMPLE))
     request = CompletionRequest(snapshot, GenerationOptions(_SAMPLE_TOKENS))
     try:
-        completion = complete(request, create_backend(settings), CancellationToken())
+        backend = create_backend(settings)
+        completion = complete(request, backend, CancellationToken())
     except CoderError as exc:
-        return Check("completion", ok=False, found=str(exc), remedy=_REINSTALL)
+        yield Check("completion", ok=False, found=str(exc), remedy=_REINSTALL)
+        return
+    yield Check("sizes", ok=True, found=_describe_sizes(backend.stats()))
     if completion.usage.num_generated_tokens == 0:
-        return Check("completion", ok=False, found="the model wrote nothing", remedy=_REINSTALL)
-    return Check("completion", ok=True, found=_describe(completion))
+        yield Check("completion", ok=False, found="the model wrote nothing", remedy=_REINSTALL)
+        return
+    yield Check("completion", ok=True, found=_describe(completion))
+
+
+def _describe_sizes(stats: Mapping[str, int | float | str]) -> str:
+    cache = size_text(int(stats["cache_budget_bytes"]))
+    return (
+        f"{stats['context_tokens']} tokens of context (contextTokens), {cache} for KV caches "
+        f"(cacheMegabytes), {stats['time_budget_ms']} ms for a completion (timeBudgetMs)"
+    )
 
 
 def _describe(completion: Completion) -> str:

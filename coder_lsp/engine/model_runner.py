@@ -64,6 +64,7 @@ class ModelRunner:
     ) -> None:
         """Load the graph on a provider for which there is memory for ``context_tokens``.
 
+        ``context_tokens`` 0: as many as the memory allows.
         Raises ``EngineError`` with numbers and remedy.
         """
         self._layout = folder.manifest.cache
@@ -72,6 +73,7 @@ class ModelRunner:
         opened = open_session(folder, num_threads, providers, context_tokens, tensorrt_path())
         self._session, self._device = opened.session, opened.device
         self._choice = opened.choice
+        self._context_tokens = opened.context_tokens
         self._run_options = load_onnxruntime().RunOptions
         self._check_interface(folder)
 
@@ -84,6 +86,11 @@ class ModelRunner:
     def choice(self) -> ProviderChoice:
         """Where it runs, why it is not the GPU, and the memory left for KV caches."""
         return self._choice
+
+    @property
+    def context_tokens(self) -> int:
+        """The longest sequence that memory was planned for."""
+        return self._context_tokens
 
     def create_cache(self, capacity: int) -> KVCache:
         """Return an empty cache with room for ``capacity`` tokens."""

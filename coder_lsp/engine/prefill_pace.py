@@ -18,6 +18,11 @@ class PrefillPace:
         self._seconds_per_token: float | None = None
 
     @property
+    def seconds_per_token(self) -> float | None:
+        """The time that a token takes; None before anything was measured."""
+        return self._seconds_per_token
+
+    @property
     def chunk_size(self) -> int:
         """The number of tokens to compute between two looks at the cancellation token."""
         if self._seconds_per_token is None:

@@ -20,10 +20,14 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The backend that was loaded; ``notices`` are for the user, each with its remedy."""
+    """The backend that was loaded; ``notices`` are for the user, each with its remedy.
+
+    ``time_budget_ms`` is what the settings say or what the backend chose.
+    """
 
     model: str
     notices: tuple[str, ...]
+    time_budget_ms: int
 
 
 class Priority(enum.IntEnum):
@@ -59,8 +63,9 @@ class EngineThread:
         def load() -> Loaded:
             # Two models may not fit the memory, so the old one goes first, also when this fails.
             self._close_backend()
-            self._backend = self._create_backend(settings)
-            return Loaded(self._backend.model, self._backend.notices)
+            backend = self._backend = self._create_backend(settings)
+            time_budget_ms = settings.time_budget_ms or backend.time_budget_ms
+            return Loaded(backend.model, backend.notices, time_budget_ms)
 
         self._loading = self._submit(load)
         return self._loading
@@ -74,6 +79,14 @@ class EngineThread:
     def is_loading(self) -> bool:
         """Whether a backend is being loaded, or waits to be."""
         return self._loading is not None and not self._loading.done()
+
+    @property
+    def time_budget_seconds(self) -> float:
+        """How long a request may take; 0 as long as no backend has been loaded."""
+        loading = self._loading
+        if loading is None or not loading.done() or loading.cancelled() or loading.exception():
+            return 0.0
+        return loading.result().time_budget_ms / 1000
 
     def complete(self, running: RunningCompletion) -> Future[bool]:
         """Generate; False without a backend, or when cancelled before it was begun."""

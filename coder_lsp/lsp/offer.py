@@ -113,7 +113,7 @@ async def _with_others(
             answer.text,
             () if completion is None else completion.branches,
             superseded,
-            started + ls.session.settings.time_budget_ms / 1000 - _MARGIN_SECONDS,
+            started + ls.engine.time_budget_seconds - _MARGIN_SECONDS,
         )
     return dataclasses.replace(answer, others=others)
 
@@ -122,7 +122,7 @@ async def _wait_for_answer(ls: CoderServer, begun: BegunCompletion, *, is_explic
     loop = asyncio.get_running_loop()
     if not begun.is_repeated:
         ls.debounce.record_request(loop.time())
-    budget = ls.session.settings.time_budget_ms / 1000 * (_PATIENCE if is_explicit else 1)
+    budget = ls.engine.time_budget_seconds * (_PATIENCE if is_explicit else 1)
     deadline = loop.time() + max(budget - _MARGIN_SECONDS, 0.0)
     generation = ls.generations.find(begun.request.snapshot)
     if generation is not None:

@@ -41,7 +41,7 @@ def start(folder, disk):
         # Without drafts, and in one thread: then the same text is computed by the same steps.
         options = DiskCacheOptions(disk, 1 << 30)
         engine = Engine(folder, EngineOptions(1, lookup=lookup, disk_cache=options))
-        return LocalBackend(engine, 1024, 60, SequenceFolder(disk, 1 << 30))
+        return LocalBackend(engine, 1024, 120_000, SequenceFolder(disk, 1 << 30))
 
     return start
 

@@ -37,7 +37,7 @@ class Typist:
 
     def __init__(self, engine, fresh):
         self.engine, self.fresh = engine, fresh
-        self.backend = LocalBackend(engine, CONTEXT_TOKENS, prefill_seconds=60)
+        self.backend = LocalBackend(engine, CONTEXT_TOKENS, time_budget_ms=120_000)
         self.documents = {"file:///a.py": (START, 40), "file:///b.py": ("", 0)}
         self.uri = "file:///a.py"
 
@@ -107,7 +107,7 @@ def cancelled_after(number):
 @pytest.fixture(scope="module")
 def engines(any_tiny_folder):
     folder = ModelFolder.read(any_tiny_folder)
-    options = EngineOptions(num_threads=1, cache_bytes=0, context_tokens=CONTEXT_TOKENS)
+    options = EngineOptions(num_threads=1, cache_bytes=1, context_tokens=CONTEXT_TOKENS)
     return RecordingEngine(folder, options), Engine(folder, EngineOptions(1, lookup="off"))
 
 

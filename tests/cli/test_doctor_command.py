@@ -16,11 +16,15 @@ def test_a_sound_installation_passes_with_a_test_completion(coder_lsp):
     assert all(check["ok"] for check in checks.values())
     assert list(checks) == [
         "Python", "coder-lsp", "ONNX Runtime", "providers", "model", "runs on", "threads",
-        "completion",
+        "sizes", "completion",
     ]  # fmt: skip
     assert checks["coder-lsp"]["found"] == __version__
     assert "CPUExecutionProvider" in checks["providers"]["found"]
     assert checks["runs on"]["found"].startswith("cpu, for which it was exported; needs ")
+    sizes = checks["sizes"]["found"]
+    assert "tokens of context (contextTokens)" in sizes
+    assert "for KV caches (cacheMegabytes)" in sizes
+    assert "ms for a completion (timeBudgetMs)" in sizes
     assert " ms" in checks["completion"]["found"]
 
 

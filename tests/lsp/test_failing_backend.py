@@ -18,6 +18,7 @@ class FailingBackend:
     model = "failing"
     is_instruct = False
     notices = ()
+    time_budget_ms = 60_000
 
     def __init__(self, error: Exception) -> None:
         self._error = error

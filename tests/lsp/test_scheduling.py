@@ -126,6 +126,7 @@ class WaitingBackend:
     model = "waiting"
     is_instruct = False
     notices = ()
+    time_budget_ms = 60_000
 
     def __init__(self) -> None:
         self.has_begun = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from coder_lsp.engine.device import nvidia
 from coder_lsp.engine.device.memory import available_memory
@@ -29,6 +30,11 @@ class Hardware:
     gpus: tuple[nvidia.Gpu, ...] = ()
     missing_libraries: tuple[str, ...] = ()
     tensorrt: str | None = None
+
+    def memory_for(self, target: Literal["cpu", "cuda"]) -> int:
+        """Return the free bytes where a model exported for ``target`` should run."""
+        is_gpu_known = target == "cuda" and self.gpus
+        return self.gpus[0].free_bytes if is_gpu_known else self.memory_bytes
 
     @property
     def has_gpu(self) -> bool:

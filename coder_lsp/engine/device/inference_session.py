@@ -19,6 +19,7 @@ from coder_lsp.engine.device.providers import (
     needs_gpu,
 )
 from coder_lsp.engine.device.runtime import CPU, create_inference_session, preload_libraries
+from coder_lsp.engine.device.sizes import context_for_memory
 from coder_lsp.errors import EngineError
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """ONNX Runtime's session, and the choice of what it runs on."""
+    """ONNX Runtime's session, what it runs on, and the context that memory is planned for."""
 
     session: Any
     choice: ProviderChoice
+    context_tokens: int
 
     @property
     def device(self) -> str:
@@ -52,12 +54,14 @@ def open_session(
 ) -> OpenSession:
     """Plan memory, choose a provider, load the graph.
 
+    ``context_tokens`` 0: as many as the memory allows.
     ``tensorrt_path`` is where TensorRT keeps the engines it builds. Raises ``RuntimeMissing`` and,
     with numbers and remedy, ``EngineError``.
     """
     target = folder.manifest.target
     is_gpu_wanted = needs_gpu(providers, target)
     hardware = inspect_hardware() if is_gpu_wanted else inspect_memory()
+    context_tokens = context_tokens or context_for_memory(folder, hardware.memory_for(target))
     needs = plan_memory(folder, context_tokens)
     choice = choose_provider(providers, target, needs, hardware)
     try:
@@ -67,7 +71,7 @@ def open_session(
             raise
         choice = choose_cpu_after_all(needs, hardware, str(exc))
         session = _open(folder.graph_path, num_threads, choice, tensorrt_path)
-    return OpenSession(session, choice)
+    return OpenSession(session, choice, context_tokens)
 
 
 def provider_list(
