@@ -16,7 +16,8 @@ from coder_lsp.backends.create import create_backend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.cli.options import backend_settings, model_option
 from coder_lsp.cli.output import say
-from coder_lsp.completion.completer import Completion, CompletionRequest, complete
+from coder_lsp.completion.completion import Completion
+from coder_lsp.completion.generation import complete
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.engine.device.hardware import Hardware, inspect_hardware
 from coder_lsp.engine.device.memory import plan_memory, size_text
@@ -28,6 +29,7 @@ from coder_lsp.errors import CoderError, EngineError, ModelFolderError, RuntimeM
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
+from coder_lsp.request import Request
 from coder_lsp.settings import Providers, Settings
 
 _CPU_PROVIDER = "CPUExecutionProvider"
@@ -178,7 +180,7 @@ def _check_model(settings: Settings) -> Check:
 def _check_completion(settings: Settings) -> Iterator[Check]:
     """Yield the sizes in force, and a line of Python completed as the server does it."""
     snapshot = DocumentSnapshot("untitled:doctor.py", 0, "python", _SAMPLE, len(_SAMPLE))
-    request = CompletionRequest(snapshot, GenerationOptions(_SAMPLE_TOKENS))
+    request = Request(snapshot, GenerationOptions(_SAMPLE_TOKENS))
     try:
         backend = create_backend(settings)
         completion = complete(request, backend, CancellationToken())

@@ -14,14 +14,14 @@ from coder_lsp.lsp.language_server import CoderServer
 from coder_lsp.lsp.protocol import log_error
 
 if TYPE_CHECKING:
-    from coder_lsp.lsp.engine_thread import Loaded
+    from coder_lsp.scheduling.engine_thread import Loaded
 
 _log = logging.getLogger(__name__)
 
 
 def load_if_wanted(ls: CoderServer) -> None:
     """Load the model once completions are on; who never wants them pays nothing for it."""
-    if ls.switch.is_on and not ls.engine.has_been_loaded:
+    if ls.switch.is_on and not ls.scheduler.has_been_loaded:
         ls.start(load_backend(ls))
 
 
@@ -30,10 +30,9 @@ async def load_backend(ls: CoderServer) -> None:
 
     The task is superseded, not this coroutine cancelled, when the settings change meanwhile.
     """
-    ls.quieten()
     shown = ls.status.begin_loading()
-    loading = asyncio.wrap_future(ls.engine.load(ls.session.settings))
-    if ls.capabilities.can_show_progress:
+    loading = ls.scheduler.load()
+    if ls.client.can_show_progress:
         ls.start(_show_progress(ls, loading))
     try:
         loaded = await loading

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from coder_lsp.lsp import notices
+from coder_lsp.lsp.protocol import log_error
 from coder_lsp.lsp.switch import Switch
 
 STATUS_METHOD = "coder-lsp/status"
@@ -43,10 +44,6 @@ class StatusBoard:
         self._is_busy = _Steady(self.update)
         self._is_warming_up = _Steady(self.update)
         self._percent = 0
-
-    def start(self) -> None:
-        """Say that the server is there, or off."""
-        self.update()
 
     def begin_loading(self) -> object:
         """Note that a model is being loaded; ``end_loading`` wants what is returned."""
@@ -93,6 +90,10 @@ class StatusBoard:
         finally:
             self._num_waiting -= 1
             self._is_busy.set(holds=self._num_waiting > 0)
+
+    def report(self, error: BaseException) -> None:
+        """Log that work failed for which nobody waited."""
+        log_error(error)
 
     def warm_up(self, percent: int) -> None:
         """Note how much of the full window has been computed."""

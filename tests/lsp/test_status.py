@@ -36,7 +36,7 @@ def run(scenario):
 def test_loading_from_start_to_end():
     async def scenario():
         board = Board()
-        board.board.start()
+        board.board.update()
         board.board.end_loading(board.board.begin_loading(), "m")
         return board
 
