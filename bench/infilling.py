@@ -26,10 +26,11 @@ from coder_lsp.backends.base import Backend
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.cli.options import parse_model
-from coder_lsp.completion.completer import CompletionRequest, complete
+from coder_lsp.completion.generation import complete
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 
 PromptOrder = Literal["anchored", "psm", "spm"]
@@ -59,7 +60,7 @@ class Filler:
         is_product = self._way == "product"
         line_end = "" if self._way == "plain" else task.line_end
         snapshot = task.document(line_end if is_product else "")
-        request = CompletionRequest(
+        request = Request(
             snapshot,
             self._options,
             multiline="never" if task.is_single_line else "auto",

@@ -23,9 +23,9 @@ from bench.make_traces import TRACES
 from bench.replay import Keystroke, replay
 from bench.result_file import write_result
 from bench.trace import Trace, read_traces
+from coder_lsp.child_client import ChildClient, start_child
 from coder_lsp.cli.options import parse_model
 from coder_lsp.documents.document import DocumentSnapshot
-from coder_lsp.lsp.child_client import ChildClient, start_child
 
 _PATIENCE_SECONDS = 30.0
 _SAMPLE_SECONDS = 5.0

@@ -1,4 +1,4 @@
-"""The model inside: the anchored prompt in front of the engine."""
+"""The backend with the model inside: it builds the anchored prompts for the engine."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from coder_lsp.prompt.token_budget import TokenBudget
 from coder_lsp.settings import max_completion_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
-    from coder_lsp.backends.base import FimRequest
     from coder_lsp.backends.document_anchors import Anchored
     from coder_lsp.cancellation import CancellationToken
     from coder_lsp.generation import GenerationChunk, GenerationOptions
     from coder_lsp.prompt.anchor import Anchor
     from coder_lsp.prompt.build import Prompt
+    from coder_lsp.request import Request
     from coder_lsp.settings import Settings
 
 
 PREFILL_SHARE = 0.5
-"""Of the time budget; the rest is for decoding."""
+"""The share of the time budget for computing the prompt; the rest is for decoding."""
 MIN_PROMPT_TOKENS = 64
-"""A smaller window than this one would not be worth an answer, however slow the machine."""
+"""The smallest window, however slow the machine: a smaller one would give no useful answer."""
 
 
 class LocalBackend:
@@ -113,8 +113,8 @@ class LocalBackend:
         return self._engine.manifest.is_instruct
 
     def stream(
-        self, request: FimRequest, cancellation: CancellationToken
-    ) -> Iterator[GenerationChunk]:
+        self, request: Request, cancellation: CancellationToken
+    ) -> Generator[GenerationChunk, None, None]:
         """Generate after the anchored prompt; see ``Backend.stream``."""
         options = self._options(request)
         anchored, prompt = self._affordable(request, options.max_new_tokens)
@@ -130,7 +130,7 @@ class LocalBackend:
 
     def prepare(
         self,
-        request: FimRequest,
+        request: Request,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None = None,
     ) -> int:
@@ -150,7 +150,7 @@ class LocalBackend:
             self._engine.forget(sequence_id)
 
     def close(self) -> None:
-        """Keep on disk what is worth it."""
+        """Write what is to be kept on disk; remove from there what is gone from its file."""
         for uri in reversed(tuple(self._anchors)):
             self.forget(uri)
         self._engine.close()
@@ -167,7 +167,7 @@ class LocalBackend:
             **self._engine.stats(),
         }
 
-    def _affordable(self, request: FimRequest, max_new_tokens: int) -> tuple[Anchored, Prompt]:
+    def _affordable(self, request: Request, max_new_tokens: int) -> tuple[Anchored, Prompt]:
         """Choose an anchor whose prompt can be computed while the user waits; return both.
 
         If a full window takes too long, the first answer sees a narrow one. The full window is
@@ -188,7 +188,7 @@ class LocalBackend:
 
     def _compute_ahead(
         self,
-        request: FimRequest,
+        request: Request,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None,
     ) -> int:
@@ -229,7 +229,7 @@ class LocalBackend:
         )
         return cost.num_missing, max(cost.num_affordable, MIN_PROMPT_TOKENS)
 
-    def _options(self, request: FimRequest) -> GenerationOptions:
+    def _options(self, request: Request) -> GenerationOptions:
         """Return the request's options with a completion that leaves room for the prompt."""
         limit = max_completion_tokens(self._context_tokens)
         options = request.options
@@ -244,7 +244,7 @@ class LocalBackend:
             is_healing=self._is_healing,
         )
 
-    def _anchors_of(self, request: FimRequest) -> DocumentAnchors:
+    def _anchors_of(self, request: Request) -> DocumentAnchors:
         uri = request.snapshot.uri
         if uri not in self._anchors:
             anchors = self._anchors[uri] = DocumentAnchors(uri)

@@ -16,7 +16,8 @@ from coder_lsp.backends.create import create_backend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.cli.options import backend_settings, model_option
 from coder_lsp.cli.output import say
-from coder_lsp.completion.completer import Completion, CompletionRequest, complete
+from coder_lsp.completion.completion import Completion
+from coder_lsp.completion.generation import complete
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.engine.device.hardware import Hardware, inspect_hardware
 from coder_lsp.engine.device.memory import plan_memory, size_text
@@ -26,8 +27,10 @@ from coder_lsp.engine.device.runtime import choose_num_threads, runtime_version,
 from coder_lsp.engine.device.sizes import context_for_memory
 from coder_lsp.errors import CoderError, EngineError, ModelFolderError, RuntimeMissing
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.install.catalogue import suggestion
 from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
+from coder_lsp.request import Request
 from coder_lsp.settings import Providers, Settings
 
 _CPU_PROVIDER = "CPUExecutionProvider"
@@ -172,13 +175,14 @@ def _check_model(settings: Settings) -> Check:
         f"{manifest.name}, {manifest.precision}, {folder.size / 1e6:.1f} MB, in {folder.path}; "
         "every sha256 is right"
     )
-    return Check("model", ok=True, found=found)
+    advice = None if settings.model else suggestion()
+    return Check("model", ok=True, found=found, remedy=advice or "")
 
 
 def _check_completion(settings: Settings) -> Iterator[Check]:
     """Yield the sizes in force, and a line of Python completed as the server does it."""
     snapshot = DocumentSnapshot("untitled:doctor.py", 0, "python", _SAMPLE, len(_SAMPLE))
-    request = CompletionRequest(snapshot, GenerationOptions(_SAMPLE_TOKENS))
+    request = Request(snapshot, GenerationOptions(_SAMPLE_TOKENS))
     try:
         backend = create_backend(settings)
         completion = complete(request, backend, CancellationToken())

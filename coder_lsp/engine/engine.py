@@ -42,7 +42,7 @@ from coder_lsp.paths import verified_path
 from coder_lsp.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from coder_lsp.engine.cache.kv_cache import KVCache
     from coder_lsp.engine.decoding.sampler import SampledToken
@@ -130,7 +130,7 @@ class Engine:
         *,
         begun: Sequence[int] = (),
         document: str = "",
-    ) -> Iterator[GenerationChunk]:
+    ) -> Generator[GenerationChunk, None, None]:
         """Yield text after ``prompt_ids``, a chunk for each token.
 
         An empty chunk comes first, with the counts that are known before the prompt is computed.

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.documents.document import DocumentSnapshot
@@ -15,6 +14,7 @@ from coder_lsp.engine.engine import Engine
 from coder_lsp.engine.options import EngineOptions
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.model_folder import ModelFolder
+from coder_lsp.request import Request
 
 NEAR_TIE = 1e-3
 NUM_TOKENS = 6
@@ -73,7 +73,7 @@ class Typist:
     def request(self):
         content, cursor = self.documents[self.uri]
         snapshot = DocumentSnapshot(self.uri, 1, "python", content, cursor)
-        return FimRequest(snapshot, GenerationOptions(max_new_tokens=NUM_TOKENS))
+        return Request(snapshot, GenerationOptions(max_new_tokens=NUM_TOKENS))
 
     def check(self):
         found = list(self.backend.stream(self.request(), CancellationToken()))

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
+from coder_lsp.child_client import position_of, start_child
 from coder_lsp.errors import BackendError
-from coder_lsp.lsp.child_client import position_of, start_child
 from tests.support.snapshots import snapshot_of
 
 SILENT_SCRIPT = '{"default": {"completion": ""}}'

@@ -10,7 +10,6 @@ import pytest
 
 from coder_lsp.errors import EngineError
 from coder_lsp.lsp import app
-from coder_lsp.session import Session
 from coder_lsp.settings import Settings
 
 
@@ -81,13 +80,13 @@ async def ask_twice(server: app.CoderServer, sent: Sent) -> None:
 @pytest.mark.parametrize("error", [EngineError("The graph is broken."), ValueError("a bug")])
 def test_an_error_of_the_backend(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "create_backend", lambda _: FailingBackend(error))
-    server = app.create_server(Session(Settings()))
+    server = app.create_server(Settings())
     sent = Sent()
     server.protocol.set_writer(sent)
 
     asyncio.run(asyncio.wait_for(ask_twice(server, sent), timeout=60))
 
-    assert server.engine.close(timeout_seconds=60)
+    assert server.scheduler.close(timeout_seconds=60)
     answers = {m["id"]: m for m in sent.messages if "id" in m}
     shown = [
         m["params"]["message"] for m in sent.messages if m.get("method") == "window/showMessage"
@@ -98,7 +97,7 @@ def test_an_error_of_the_backend(error: Exception, monkeypatch: pytest.MonkeyPat
     else:
         assert [answers[i]["error"]["code"] for i in (1, 2)] == [-32603, -32603]
         assert shown == []
-    assert server.session.counters.failed == 2
+    assert server.scheduler.counters.failed == 2
 
 
 class CountingBackend(FailingBackend):
@@ -113,13 +112,13 @@ class CountingBackend(FailingBackend):
 
 def test_of_errors_of_one_kind_one_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "create_backend", lambda _: CountingBackend())
-    server = app.create_server(Session(Settings()))
+    server = app.create_server(Settings())
     sent = Sent()
     server.protocol.set_writer(sent)
 
     asyncio.run(asyncio.wait_for(ask_twice(server, sent), timeout=60))
 
-    assert server.engine.close(timeout_seconds=60)
+    assert server.scheduler.close(timeout_seconds=60)
     shown = [m for m in sent.messages if m.get("method") == "window/showMessage"]
     assert len(shown) == 1
-    assert server.session.counters.failed == 2
+    assert server.scheduler.counters.failed == 2

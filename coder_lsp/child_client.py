@@ -23,7 +23,6 @@ from coder_lsp.documents.document import DocumentSnapshot, line_start
 from coder_lsp.errors import BackendError
 from coder_lsp.generation import GenerationUsage
 from coder_lsp.lsp.commands import STATS_COMMAND
-from coder_lsp.lsp.status import STATUS_METHOD
 from coder_lsp.paths import STATE_VARIABLE
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -133,7 +132,7 @@ class ChildClient:
     async def _new_figures(self) -> GenerationFigures | None:
         """Return the last answer's figures, None when no generation was needed for it."""
         last = (await self.stats())["lastCompletion"]
-        return None if last is None or last["source"] == "trie" else _figures(last)
+        return None if last is None or last["source"] == "completion cache" else _figures(last)
 
     async def stats(self) -> Mapping[str, Any]:
         """Ask for the server's counters; it answers when the engine has come to it."""
@@ -156,7 +155,6 @@ async def start_child(
     client.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)(_ignore)
     client.feature(types.PROGRESS)(_ignore)
     client.feature(types.WINDOW_SHOW_MESSAGE)(lambda shown: messages.append(shown.message))
-    client.feature(STATUS_METHOD)(_ignore)
     with uncounted() as environment:
         # -P: the current folder, which may be anybody's, is not searched for modules.
         command = (sys.executable, "-P", "-m", "coder_lsp", "serve", *arguments)
