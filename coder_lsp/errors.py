@@ -21,7 +21,7 @@ A message says what was expected, what was found and what to do next.
 class CoderError(Exception):
     """The root of the tree.
 
-    ``kind`` is the same for errors that differ in details such as numbers; a user is told of one of
+    Errors that differ only in details such as numbers have one ``kind``, and the user sees one of
     them. It is the message unless another is given.
     """
 

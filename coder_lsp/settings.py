@@ -84,7 +84,12 @@ class Settings:
         ),
     ] = "auto"
     max_new_tokens: Annotated[
-        int, About("Maximum number of tokens to generate for one completion.", numbers=(1, 4096))
+        int,
+        About(
+            "Maximum number of tokens to generate for one completion.",
+            numbers=(1, 4096),
+            reloads_model=True,
+        ),
     ] = 64
     time_budget_ms: Annotated[
         int,
@@ -240,16 +245,23 @@ def max_completion_tokens(context_tokens: int) -> int:
     return context_tokens // 2
 
 
-def _disagreements(settings: Settings) -> tuple[SettingProblem, ...]:
-    limit = max_completion_tokens(settings.context_tokens)
-    if settings.context_tokens == 0 or settings.max_new_tokens <= limit:
-        return ()
-    problem = (
-        f"{SECTION}.maxNewTokens is {settings.max_new_tokens}, and {SECTION}.contextTokens is "
-        f"{settings.context_tokens}. A completion gets at most half of the context: {limit} "
-        "tokens. Lower the first setting or raise the second."
+def completion_problem(max_new_tokens: int, context_tokens: int) -> str | None:
+    """Return what is wrong with a completion that is longer than the context has room for."""
+    limit = max_completion_tokens(context_tokens)
+    if max_new_tokens <= limit:
+        return None
+    return (
+        f"{SECTION}.maxNewTokens is {max_new_tokens}, and the context has {context_tokens} tokens. "
+        f"A completion gets at most half of the context: {limit} tokens. Lower "
+        f"{SECTION}.maxNewTokens, or raise {SECTION}.contextTokens if the model allows it."
     )
-    return (SettingProblem("maxNewTokens", problem),)
+
+
+def _disagreements(settings: Settings) -> tuple[SettingProblem, ...]:
+    if settings.context_tokens == 0:  # chosen when the model is loaded
+        return ()
+    problem = completion_problem(settings.max_new_tokens, settings.context_tokens)
+    return () if problem is None else (SettingProblem("maxNewTokens", problem),)
 
 
 def _unknown(key: Any) -> str:

@@ -1,4 +1,4 @@
-"""The model inside: the anchored prompt in front of the engine."""
+"""The backend with the model inside: it builds the anchored prompts for the engine."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 
 
 PREFILL_SHARE = 0.5
-"""Of the time budget; the rest is for decoding."""
+"""The share of the time budget for computing the prompt; the rest is for decoding."""
 MIN_PROMPT_TOKENS = 64
-"""A smaller window than this one would not be worth an answer, however slow the machine."""
+"""The smallest window, however slow the machine: a smaller one would give no useful answer."""
 
 
 class LocalBackend:
@@ -150,7 +150,7 @@ class LocalBackend:
             self._engine.forget(sequence_id)
 
     def close(self) -> None:
-        """Keep on disk what is worth it."""
+        """Write what is to be kept on disk; remove from there what is gone from its file."""
         for uri in reversed(tuple(self._anchors)):
             self.forget(uri)
         self._engine.close()

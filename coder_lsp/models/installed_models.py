@@ -17,7 +17,7 @@ EMBEDDED = "embedded"
 """The setting's value for the model that comes with the package, whatever the default is."""
 
 PARTIAL_SUFFIX = ".partial"
-"""Of the folder that the exporter works in until the model's own is complete."""
+"""The suffix of the folder in which the exporter works until the model is complete."""
 
 _ORIGIN_NAME = "install.json"
 

@@ -1,4 +1,4 @@
-"""What this machine offers to run a model on, described once, so that choosing is arithmetic."""
+"""A description of the machine that a model could run on."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Hardware:
     """``providers`` are those that ONNX Runtime was built with, whether they work here or not.
 
     ``runtime_cuda`` is the major version of CUDA that it was built for, ``driver_cuda`` the newest
-    one that the driver can do; None without a driver. ``missing_libraries`` are those of CUDA that
-    cannot be loaded. ``tensorrt`` is the version of TensorRT that was found. ``gpus`` is empty also
-    where there is one whose memory nothing could tell.
+    one that the driver supports; None without a driver. ``missing_libraries`` are those of CUDA
+    that cannot be loaded. ``tensorrt`` is the version of TensorRT that was found. ``gpus`` is also
+    empty if there is a GPU whose memory is unknown.
     """
 
     providers: tuple[str, ...]
@@ -43,7 +43,7 @@ class Hardware:
 
 
 def inspect_hardware() -> Hardware:
-    """Look at memory, driver, GPUs and libraries; a part of a second. Raises ``RuntimeMissing``."""
+    """Look at memory, driver, GPUs and libraries. Raises ``RuntimeMissing``."""
     providers = available_providers()
     driver = nvidia.driver_cuda()
     cuda = runtime_cuda()
@@ -62,5 +62,5 @@ def inspect_hardware() -> Hardware:
 
 
 def inspect_memory() -> Hardware:
-    """Look at nothing but the memory, where no GPU is in question. Raises ``RuntimeMissing``."""
+    """Look at the memory only, because no GPU is considered. Raises ``RuntimeMissing``."""
     return Hardware(available_providers(), available_memory())

@@ -1,4 +1,4 @@
-"""Opening a graph on the provider that was chosen, and seeing that it is the one that runs."""
+"""Opens a graph on the chosen provider, and checks that this is the one that runs it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class OpenSession:
 
     @property
     def device(self) -> str:
-        """Where tensors should lie, as ONNX Runtime names it."""
+        """Where tensors should be, as ONNX Runtime names it."""
         return "cpu" if self.choice.name == "cpu" else "cuda"
 
 
@@ -77,10 +77,10 @@ def open_session(
 def provider_list(
     name: ProviderName, tensorrt_path: Path
 ) -> Sequence[tuple[str, Mapping[str, str]]]:
-    """Return the providers in the order in which they are offered each node, with their options."""
+    """Return the providers with their options; each node runs on the first that supports it."""
     if name == "cpu":
         return (CPU,)
-    # By default the arena grows to the next power of two, which would take half of the memory more.
+    # By default the arena grows to the next power of two, up to half more memory.
     cuda = (CUDA_PROVIDER, {"device_id": "0", "arena_extend_strategy": "kSameAsRequested"})
     if name == "cuda":
         return cuda, CPU
@@ -108,10 +108,10 @@ def _open(graph_path: Path, num_threads: int, choice: ProviderChoice, tensorrt_p
     session = create_inference_session(graph_path, num_threads, providers)
     wanted, found = providers[0][0], str(session.get_providers()[0])
     if found != wanted:
-        # ONNX Runtime prints why and goes on without; a user would wonder why it is slow.
+        # ONNX Runtime prints why and continues without it, slowly.
         raise EngineError(
-            f"ONNX Runtime could not start {wanted}, and took {found}; its log says which library "
-            "failed. Run 'coder-lsp doctor', or set 'providers' to 'cpu'."
+            f"ONNX Runtime could not start {wanted} and used {found}; its log names the library "
+            "that failed. Run 'coder-lsp doctor', or set 'providers' to 'cpu'."
         )
     return session
 
