@@ -58,25 +58,20 @@ class Engine:
         return_freed_memory()
         self._manifest = folder.manifest
         self._tokenizer = Tokenizer(folder.tokenizer_path)
-        self._runner = ModelRunner(
-            folder,
-            choose_num_threads(options.num_threads),
-            options.providers,
-            options.context_tokens,
-        )
+        num_threads = choose_num_threads(options.num_threads)
+        self._runner = ModelRunner(folder, num_threads, options.providers, options.context_tokens)
         self._pace = PrefillPace(folder.manifest.cache.num_layers)
         self._measure_pace()
         self._context_tokens = self._choose_context(options)
         self._cache_bytes = self._choose_cache_bytes(options)
         self._store = self._create_store(options.disk_cache)
-        layout = folder.manifest.cache
+        layout, fim = folder.manifest.cache, folder.manifest.fim
         self._prefix_cache = PrefixCache(
             self._runner.create_cache,
             lambda capacity: bytes_for(layout, capacity),
             self._cache_bytes,
             self._store,
         )
-        fim = folder.manifest.fim
         # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
         self._template_ids = fim.prompt_ids
         never_text = {*self._template_ids, fim.eos}
