@@ -73,13 +73,15 @@ class Engine:
         )
         self._pace = PrefillPace(folder.manifest.cache.num_layers)
         fim = folder.manifest.fim
-        # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
-        self._template_ids = fim.prompt_ids
-        never_text = {*self._template_ids, fim.eos}
-        text_ids = (i for i in range(folder.manifest.num_generable_ids) if i not in never_text)
+        # DeepSeek's tokenizers do not mark the FIM tokens as special, so the manifest's count too.
+        vocab_size = folder.manifest.architecture.vocab_size
+        control_ids = (i for i in self._tokenizer.control_tokens.values() if i < vocab_size)
+        self._end_ids = frozenset((*fim.prompt_ids, fim.eos, *control_ids))
+        num_generable_ids = folder.manifest.num_generable_ids
+        text_ids = (i for i in range(num_generable_ids) if i not in self._end_ids)
         self._vocabulary = Vocabulary(self._tokenizer, text_ids)
         newline_ids = self._vocabulary.containing(b"\n")
-        self._drafter = Drafter(fim, never_text, newline_ids, options.lookup)
+        self._drafter = Drafter(fim, self._end_ids, newline_ids, options.lookup)
         self._measure_pace()
 
     @property
@@ -138,8 +140,8 @@ class Engine:
         yield GenerationChunk(text, usage=usage)
         left = replace(options, max_new_tokens=max(options.max_new_tokens - len(begun), 1))
         tokens = self._tokens(cache, token_ids, left, forced_text, cancellation)
-        eos, stops = self._manifest.fim.eos, options.stop_strings
-        yield from text_chunks(tokens, detokenizer, eos, stops, usage, cache)
+        stops = options.stop_strings
+        yield from text_chunks(tokens, detokenizer, self._end_ids, stops, usage, cache)
 
     def cost(self, prompt_ids: Sequence[int], seconds: float, document: str = "") -> PromptCost:
         """Return what computing a prompt would cost, and what ``seconds`` suffice for."""
@@ -252,7 +254,7 @@ class Engine:
             self._runner,
             cache,
             logits,
-            Sampler(options, self._template_ids, self._manifest.num_generable_ids),
+            Sampler(options, self._end_ids, self._manifest.num_generable_ids),
             forced,
             self._drafter.begin(token_ids),
             options.max_new_tokens,
