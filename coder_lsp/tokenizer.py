@@ -5,6 +5,7 @@ put together token by token, and a constraint on text is a constraint on bytes.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import tokenizers
 
 from coder_lsp.errors import FormatError, ModelFolderError
 from coder_lsp.json_input import read_json
+
+_CONTROL_NAME = re.compile(r"<.+>|\[.+\]")
 
 
 class Tokenizer:
@@ -71,7 +74,7 @@ class Tokenizer:
 
 def _is_control(token: dict[str, Any]) -> bool:
     name = str(token["content"])
-    return bool(token.get("special")) or (name[:1] + name[-1:] in {"<>", "[]"} and len(name) > 2)
+    return bool(token.get("special")) or _CONTROL_NAME.fullmatch(name) is not None
 
 
 def _read(path: Path) -> dict[str, Any]:

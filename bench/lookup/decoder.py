@@ -97,7 +97,7 @@ class Decoder:
         num_tokens: int,
         until: Literal["limit", "line end"] = "limit",
     ) -> Continuation:
-        """Generate up to ``num_tokens`` tokens; a control token or the token of ``until`` is the last."""
+        """Generate up to ``num_tokens`` tokens; a control token or ``until`` is the last."""
         last_ids = {*self._end_ids, *(self._newline_ids if until == "line end" else ())}
         logits = self._read(prompt_ids)
         tokens = decode(

@@ -6,6 +6,7 @@ sequence in memory, and a document names one on disk; the empty document has non
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,9 @@ if TYPE_CHECKING:
     from coder_lsp.engine.cache.kv_cache import KVCache
     from coder_lsp.engine.decoding.sampler import SampledToken
     from coder_lsp.models.model_folder import Manifest, ModelFolder
+
+
+_TAG = re.compile(r"</?\w+>")
 
 
 class Engine:
@@ -116,6 +120,11 @@ class Engine:
     def seconds_per_token(self) -> float:
         """The measured time that a token of a prompt takes."""
         return self._pace.seconds_per_token or 0.0
+
+    @property
+    def control_names(self) -> tuple[str, ...]:
+        """The names of the tokens that steer the model, but for those that are tags of HTML too."""
+        return tuple(name for name in self._tokenizer.control_tokens if not _TAG.fullmatch(name))
 
     @property
     def tokenizer(self) -> Tokenizer:

@@ -1,4 +1,4 @@
-"""From generated tokens to pieces of text, ended at a control token, a stop string, the limit or a cancel."""
+"""From generated tokens to pieces of text, and where the text ends."""
 
 from __future__ import annotations
 
