@@ -27,6 +27,7 @@ from coder_lsp.engine.device.runtime import choose_num_threads, runtime_version,
 from coder_lsp.engine.device.sizes import context_for_memory
 from coder_lsp.errors import CoderError, EngineError, ModelFolderError, RuntimeMissing
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.install.catalogue import suggestion
 from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.request import Request
@@ -174,7 +175,8 @@ def _check_model(settings: Settings) -> Check:
         f"{manifest.name}, {manifest.precision}, {folder.size / 1e6:.1f} MB, in {folder.path}; "
         "every sha256 is right"
     )
-    return Check("model", ok=True, found=found)
+    advice = None if settings.model else suggestion()
+    return Check("model", ok=True, found=found, remedy=advice or "")
 
 
 def _check_completion(settings: Settings) -> Iterator[Check]:

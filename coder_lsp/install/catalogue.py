@@ -10,6 +10,7 @@ from importlib.resources import files
 from coder_lsp.install.export_process import Precision
 from coder_lsp.install.sizes import installed_bytes, memory_bytes
 from coder_lsp.json_input import structure
+from coder_lsp.models.installed_models import model_names
 
 PRECISION: Precision = "int4"
 """What the exporter recommends, and hence what every size here is about."""
@@ -224,6 +225,19 @@ def recommend(
         return None
     quick = [model for model in fitting if _is_quick(predict(model, pace))]
     return quick[-1] if quick else min(fitting, key=lambda model: model.memory_bytes)
+
+
+def suggestion() -> str | None:
+    """Return the command that brings a larger model for this machine; None if one is installed.
+
+    Nothing is measured for it, since the user has not asked.
+    """
+    import psutil  # noqa: PLC0415 (a server with a model of its own does not need it)
+
+    if model_names():
+        return None
+    model = recommend(read_catalogue().models, psutil.virtual_memory().total, None)
+    return None if model is None else f"A larger model: coder-lsp install {model.source}"
 
 
 def base_of(name: str) -> str | None:

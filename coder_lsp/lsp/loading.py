@@ -12,6 +12,7 @@ from coder_lsp.errors import CoderError
 from coder_lsp.lsp import notices
 from coder_lsp.lsp.language_server import CoderServer
 from coder_lsp.lsp.protocol import log_error
+from coder_lsp.settings import Settings
 
 if TYPE_CHECKING:
     from coder_lsp.scheduling.engine_thread import Loaded
@@ -30,6 +31,7 @@ async def load_backend(ls: CoderServer) -> None:
 
     The task is superseded, not this coroutine cancelled, when the settings change meanwhile.
     """
+    before, settings = ls.status.model, ls.session.settings
     shown = ls.status.begin_loading()
     loading = ls.scheduler.load()
     if ls.client.can_show_progress:
@@ -46,10 +48,26 @@ async def load_backend(ls: CoderServer) -> None:
         for notice in loaded.notices:
             _log.warning("%s", notice)
             ls.tell_once(types.MessageType.Warning, notice)
-        ls.status.end_loading(shown, loaded.model, remarks=loaded.notices)
+        if before not in {None, loaded.model} and _is_default(settings):
+            ls.tell(types.MessageType.Info, notices.new_default(loaded.model))
+        suggestion = _suggestion(settings)
+        ls.status.end_loading(shown, loaded.model, None, loaded.notices, suggestion)
         return
     ls.status.end_loading(shown, None, error)
     ls.tell_once(types.MessageType.Error, error)
+
+
+def _is_default(settings: Settings) -> bool:
+    return settings.backend == "local" and not settings.model
+
+
+def _suggestion(settings: Settings) -> str | None:
+    """Return what a user could install, unless the user has installed or chosen a model."""
+    if not _is_default(settings):
+        return None
+    from coder_lsp.install.catalogue import suggestion  # noqa: PLC0415 (only now is there time)
+
+    return suggestion()
 
 
 async def _show_progress(ls: CoderServer, loading: "asyncio.Future[Loaded]") -> None:
