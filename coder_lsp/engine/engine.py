@@ -6,14 +6,14 @@ sequence in memory, and a document names one on disk; the empty document has non
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.cache.kv_cache import bytes_for
 from coder_lsp.engine.cache.prefix_cache import PrefixCache
 from coder_lsp.engine.common_prefix import num_shared
-from coder_lsp.engine.decoding.decode import decode, prefill
+from coder_lsp.engine.decoding.decode import decode, measure_pace, prefill
 from coder_lsp.engine.decoding.detokenizer import Detokenizer
 from coder_lsp.engine.decoding.drafter import Drafter
 from coder_lsp.engine.decoding.forced_text import ForcedText, Vocabulary
@@ -25,7 +25,6 @@ from coder_lsp.engine.device.runtime import choose_num_threads
 from coder_lsp.engine.device.sizes import cache_bytes_for, context_for_pace
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.options import EngineOptions, Preparation, PromptCost
-from coder_lsp.engine.prefill_pace import FIRST_CHUNK, PrefillPace
 from coder_lsp.engine.store.sequence_store import (
     DiskCacheOptions,
     SequenceStore,
@@ -44,9 +43,13 @@ from coder_lsp.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
+    from coder_lsp.cancellation import CancellationToken
     from coder_lsp.engine.cache.kv_cache import KVCache
     from coder_lsp.engine.decoding.sampler import SampledToken
     from coder_lsp.models.model_folder import Manifest, ModelFolder
+
+
+_TAG = re.compile(r"</?\w+>")
 
 
 class Engine:
@@ -58,32 +61,29 @@ class Engine:
         return_freed_memory()
         self._manifest = folder.manifest
         self._tokenizer = Tokenizer(folder.tokenizer_path)
-        self._runner = ModelRunner(
-            folder,
-            choose_num_threads(options.num_threads),
-            options.providers,
-            options.context_tokens,
-        )
-        self._pace = PrefillPace(folder.manifest.cache.num_layers)
-        self._measure_pace()
+        num_threads = choose_num_threads(options.num_threads)
+        self._runner = ModelRunner(folder, num_threads, options.providers, options.context_tokens)
+        # A tokenizer may join newlines, so one newline is encoded.
+        newline = self._tokenizer.encode("\n")
+        self._pace = measure_pace(self._runner, newline, folder.manifest.cache.num_layers)
         self._context_tokens = self._choose_context(options)
         self._cache_bytes = self._choose_cache_bytes(options)
         self._store = self._create_store(options.disk_cache)
-        layout = folder.manifest.cache
+        layout, fim = folder.manifest.cache, folder.manifest.fim
         self._prefix_cache = PrefixCache(
             self._runner.create_cache,
             lambda capacity: bytes_for(layout, capacity),
             self._cache_bytes,
             self._store,
         )
-        fim = folder.manifest.fim
-        # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
-        self._template_ids = fim.prompt_ids
-        never_text = {*self._template_ids, fim.eos}
-        text_ids = (i for i in range(folder.manifest.num_generable_ids) if i not in never_text)
+        # DeepSeek's tokenizers do not mark the FIM tokens as special, so the manifest's count too.
+        vocab_size = folder.manifest.architecture.vocab_size
+        control_ids = (i for i in self._tokenizer.control_tokens.values() if i < vocab_size)
+        self._end_ids = frozenset((*fim.prompt_ids, fim.eos, *control_ids))
+        text_ids = (i for i in range(folder.manifest.num_generable_ids) if i not in self._end_ids)
         self._vocabulary = Vocabulary(self._tokenizer, text_ids)
         newline_ids = self._vocabulary.containing(b"\n")
-        self._drafter = Drafter(fim, never_text, newline_ids, options.lookup)
+        self._drafter = Drafter(fim, self._end_ids, newline_ids, options.lookup)
 
     @property
     def manifest(self) -> Manifest:
@@ -114,6 +114,11 @@ class Engine:
     def seconds_per_token(self) -> float:
         """The measured time that a token of a prompt takes."""
         return self._pace.seconds_per_token or 0.0
+
+    @property
+    def control_names(self) -> tuple[str, ...]:
+        """The names of the tokens that steer the model, but for those that are tags of HTML too."""
+        return tuple(name for name in self._tokenizer.control_tokens if not _TAG.fullmatch(name))
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -156,8 +161,8 @@ class Engine:
         yield GenerationChunk(text, usage=usage)
         left = replace(options, max_new_tokens=max(options.max_new_tokens - len(begun), 1))
         tokens = self._tokens(cache, token_ids, left, forced_text, cancellation)
-        eos, stops = self._manifest.fim.eos, options.stop_strings
-        yield from text_chunks(tokens, detokenizer, eos, stops, usage, cache)
+        stops = options.stop_strings
+        yield from text_chunks(tokens, detokenizer, self._end_ids, stops, usage, cache)
 
     def cost(self, prompt_ids: Sequence[int], seconds: float, document: str = "") -> PromptCost:
         """Return what computing a prompt would cost, and what ``seconds`` suffice for."""
@@ -278,21 +283,12 @@ class Engine:
             self._runner,
             cache,
             logits,
-            Sampler(options, self._template_ids, self._manifest.num_generable_ids),
+            Sampler(options, self._end_ids, self._manifest.num_generable_ids),
             forced,
             self._drafter.begin(token_ids),
             options.max_new_tokens,
             cancellation,
         )
-
-    def _measure_pace(self) -> None:
-        """Run a little, so that windows can be chosen. This also warms up."""
-        # A tokenizer may join newlines: it is asked for one.
-        token_ids = self._tokenizer.encode("\n") * FIRST_CHUNK
-        warm_up = PrefillPace(self._manifest.cache.num_layers)
-        for pace in (warm_up, self._pace, self._pace):  # the first run also allocates
-            cache = self._runner.create_cache(len(token_ids))
-            prefill(self._runner, cache, token_ids, pace, CancellationToken())
 
     def _check_length(self, token_ids: Sequence[int], options: GenerationOptions) -> None:
         needed, limit = len(token_ids) + options.max_new_tokens, self._manifest.context_length

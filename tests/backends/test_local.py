@@ -279,6 +279,28 @@ def test_no_half_character_is_ever_shown(backend, text, max_new_tokens):
         assert not any("�" in chunk.text for chunk in chunks)
 
 
+@pytest.mark.parametrize(
+    ("settings", "limit"),
+    [
+        ({"context_tokens": 512, "max_new_tokens": 512}, 256),
+        ({"context_tokens": 128, "max_new_tokens": 65}, 64),
+        ({"max_new_tokens": 4096}, 1024),
+        ({"context_tokens": 100_000, "max_new_tokens": 4096}, 1024),
+        ({"context_tokens": 512, "max_new_tokens": 256}, None),
+        ({}, None),
+    ],
+)
+def test_a_completion_that_the_context_has_no_room_for_is_a_notice(settings, limit):
+    notices = LocalBackend.load(Settings(threads=2, disk_cache=False, **settings)).notices
+
+    if limit is None:
+        assert notices == ()
+    else:
+        (notice,) = notices
+        for words in (f"{settings['max_new_tokens']}", f"{limit} tokens", "coder-lsp.maxNewTokens"):
+            assert words in notice
+
+
 LONG_FILE = "".join(f"value_{i} = compute(alpha, beta, gamma)\n" for i in range(400))
 LONG = f"{LONG_FILE}result = ‸\n{LONG_FILE}"
 
@@ -356,3 +378,27 @@ def test_after_more_context_is_allowed_idle_time_widens_the_window(tmp_path, mon
     )
 
     assert complete(second, LONG, path.as_uri())[-1].usage.num_prompt_tokens > 1200
+
+
+@pytest.mark.parametrize(
+    ("text", "stops"),
+    [
+        ("x = ‸", True),
+        ("<s>‸</s>", True),
+        ('MARK = "<｜fim▁hole｜>"\nx = ‸', False),
+        ('x = ‸\nEND = "<｜end▁of▁sentence｜>"', False),
+    ],
+)
+def test_a_spelled_control_token_ends_the_text_unless_the_document_has_one(
+    backend, monkeypatch, text, stops
+):
+    options = []
+    monkeypatch.setattr(
+        type(backend._engine),
+        "generate",
+        lambda self, sequence_id, ids, given, *_, **__: options.append(given) or iter(()),
+    )
+
+    complete(backend, text)
+
+    assert ("<｜end▁of▁sentence｜>" in options[0].stop_strings) == stops
