@@ -197,10 +197,12 @@ def test_llama_vim_sends_so_many_lines():
     )
 
 
-def test_both_settings_of_the_peer_have_the_same_window():
-    advised, suffix_first = peer_settings(2048)
+def test_the_peer_runs_as_llama_vim_advises_and_with_our_window():
+    advised, ours, suffix_first = peer_settings(2048)
 
-    assert advised.flags[:4] == ("-c", "8192", "-b", "2048")
-    assert advised.lines == LineWindow(256, 64)
+    assert advised.flags == ("-c", "0", "-b", "1024", "-ub", "1024", "--cache-reuse", "256")
+    assert ours.flags[:6] == ("-c", "8192", "-b", "2048", "-ub", "2048")
+    assert advised.lines == ours.lines == LineWindow(256, 64)
+    assert "--spm-infill" not in (*advised.flags, *ours.flags)
     assert "--spm-infill" in suffix_first.flags
     assert suffix_first.lines.num_before + suffix_first.lines.num_after == 161

@@ -14,8 +14,8 @@ from safetensors.numpy import load_file, save_file
 from coder_lsp.install.repository import PINNED_COMMITS
 from coder_lsp.models.installed_models import find_model
 from coder_lsp.paths import downloads_path, models_path
+from testing.tiny_checkpoint import write_tiny_checkpoint
 from tests.support.stand_in_hub import COMMIT, LATER_COMMIT, stand_in_hub
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
 
 REPOSITORY = "deepseek-ai/Tiny-Coder-Base"
 NAME = "Tiny-Coder-Base-int8"

@@ -9,11 +9,11 @@ from safetensors.numpy import load_file, save_file
 from onnx_export.config import ExportConfig
 from onnx_export.reference import Reference
 from onnx_export.verify import verify
+from testing.parity import WAYS, Sequence, load_runner
+from testing.tiny_checkpoint import write_tiny_checkpoint
+from testing.tiny_llama import write_tiny_llama
+from testing.tiny_qwen2 import write_tiny_qwen2
 from tests.onnx_export.conftest import export_quietly
-from tests.support.parity import WAYS, Sequence, load_runner
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
-from tests.support.tiny_llama import write_tiny_llama
-from tests.support.tiny_qwen2 import write_tiny_qwen2
 
 pytestmark = pytest.mark.reference
 TOLERANCE = 1e-3
