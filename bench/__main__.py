@@ -18,6 +18,7 @@ _MODULES = types.MappingProxyType(
         "exactness": "bench.exactness",
         "export": "bench.export",
         "gguf": "bench.gguf_command",
+        "gguf-agreement": "bench.gguf_agreement",
         "gpu": "bench.gpu.command",
         "infilling": "bench.infilling",
         "opening": "bench.opening",
@@ -32,6 +33,7 @@ _MODULES = types.MappingProxyType(
         "soak": "bench.soak",
         "stopping": "bench.stopping",
         "tables": "bench.tables.command",
+        "tokenization": "bench.tokenization",
         "traces": "bench.make_traces",
     }
 )

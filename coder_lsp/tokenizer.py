@@ -5,53 +5,49 @@ put together token by token, and a constraint on text is a constraint on bytes.
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tokenizers
 
-from coder_lsp.errors import ModelFolderError
+from coder_lsp.errors import FormatError, ModelFolderError
+from coder_lsp.json_input import read_json
 
 
 class Tokenizer:
-    """A ``tokenizer.json`` with added tokens off: whatever a user writes is just text.
+    """A ``tokenizer.json`` without added tokens: everything that a user writes is just text.
 
-    The added tokens are taken out of the encoder altogether. Switching special tokens off is not
-    enough: DeepSeek's FIM tokens are not marked as special, and DeepSeek-Coder v1 lists thirteen
-    letters such as ``ü`` among its added tokens.
+    To switch special tokens off is not enough: DeepSeek's FIM tokens are not marked as special, and
+    DeepSeek-Coder v1 lists thirteen letters such as ``ü`` among its added tokens.
     """
 
     def __init__(self, path: Path) -> None:
+        """Read the file. Raises ``ModelFolderError``."""
         document = _read(path)
-        self._added = {str(t["content"]): int(t["id"]) for t in document.get("added_tokens") or ()}
         plain = {**document, "added_tokens": []}
         try:
+            added = document.get("added_tokens") or ()
+            self._added = {str(token["content"]): int(token["id"]) for token in added}
             self._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(plain))
         except Exception as exc:  # the library raises plain Exception
-            raise _unreadable(path, str(exc)) from exc
+            raise _unreadable(path, f"{type(exc).__name__}: {exc}") from exc
         self._names = {i: name for name, i in self._added.items()}
-        self._vocab_size = max(self._tokenizer.get_vocab_size() - 1, *self._names, 0) + 1
-
-    @property
-    def vocab_size(self) -> int:
-        """One more than the highest id, added tokens included."""
-        return self._vocab_size
+        tokens = self._tokenizer.get_vocab().keys() - self._added.keys()
+        glyphs = set[str]().union(*tokens)
+        if not glyphs <= _BYTE_OF_GLYPH.keys():
+            strange = ", ".join(map(repr, sorted(glyphs - _BYTE_OF_GLYPH.keys())[:5]))
+            raise _unreadable(path, f"its vocabulary has characters that are no bytes: {strange}")
 
     def encode(self, text: str) -> list[int]:
         """Encode text as the user wrote it; never yields an added token."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
-
-    def decode(self, token_ids: Sequence[int]) -> str:
-        """Decode to text; bytes that are no whole character become U+FFFD."""
-        return b"".join(self.token_bytes(i) for i in token_ids).decode("utf-8", errors="replace")
 
     def token_id(self, token: str) -> int | None:
         """Return the id of an added token by its name, such as ``<｜fim▁hole｜>``, or None."""
         return self._added.get(token)
 
     def token_bytes(self, token_id: int) -> bytes:
-        """Return the bytes that a token stands for; an added token stands for its name."""
+        """Return the bytes of a token; those of an added token are its name."""
         name = self._names.get(token_id)
         if name is not None:
             return name.encode("utf-8")
@@ -63,12 +59,13 @@ class Tokenizer:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as exc:
+        document = read_json(path)
+    except (OSError, FormatError) as exc:
         raise _unreadable(path, str(exc)) from exc
     if not isinstance(document, dict):
         raise _unreadable(path, "the file holds no JSON object")
-    if (document.get("decoder") or {}).get("type") != "ByteLevel":
+    decoder = document.get("decoder")
+    if not isinstance(decoder, dict) or decoder.get("type") != "ByteLevel":
         raise _unreadable(path, "expected a byte-level decoder")
     return document
 

@@ -61,6 +61,19 @@ def rows_before_router_tie(margins: NDArray[np.float32]) -> int:
     return int(ties[0]) if len(ties) else len(margins)
 
 
+def relative_error(logits: NDArray[np.float32], reference_logits: NDArray[np.float32]) -> float:
+    """Return the root mean square of the differences as a part of the reference's spread.
+
+    The spread is that of a position's logits around their mean; what moves all of them is none.
+    """
+    spread = reference_logits - reference_logits.mean(axis=-1, keepdims=True)
+    return _root_mean_square(logits - reference_logits) / _root_mean_square(spread)
+
+
+def _root_mean_square(values: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
+
+
 def max_abs_error(logits: NDArray[np.float32], reference_logits: NDArray[np.float32]) -> float:
     """Return the greatest difference between two arrays of logits of one shape; 0 of nothing."""
     return float(np.abs(logits - reference_logits).max(initial=0.0))

@@ -13,6 +13,7 @@ from rich.table import Table
 from onnx_export.config import RECOMMENDED, ExportConfig, Precision, Target
 from onnx_export.errors import ExportError
 from onnx_export.export import Labels, check, export
+from onnx_export.graph_run import require_runtime
 from onnx_export.inspection import inspect, tell
 from onnx_export.partial_folder import partial_path
 from onnx_export.progress_report import JsonReport, Style, reporting
@@ -127,7 +128,7 @@ def command(
             return
         _export(source, out_dir, config, labels, style)
         if isinstance(source, HuggingFaceFolder) and verify:
-            _verify(source.path, out_dir)
+            _verify(source.path, out_dir, config.precision)
     except ExportError as exc:
         _fail(style, str(exc), 1)
     except KeyboardInterrupt:
@@ -219,20 +220,28 @@ def _require_verifiable(source: Source) -> None:
             "--verify needs a Hugging Face folder: transformers loads no other source here."
         )
     require_reference()
+    require_runtime()
 
 
-def _verify(hf_dir: Path, out_dir: Path) -> None:
+def _verify(hf_dir: Path, out_dir: Path, precision: Precision) -> None:
     # Imported here because it brings torch along.
-    from onnx_export.verify import verify  # noqa: PLC0415
+    from onnx_export.verify import require_agreement, verify  # noqa: PLC0415
 
-    table = Table("prompt tokens", "max logit error", "after rewind", "greedy tokens agreeing")
-    for row in verify(hf_dir, out_dir):
+    table = Table(
+        *("prompt tokens", "max logit error", "after rewind", "relative error"),
+        "greedy tokens agreeing",
+    )
+    rows = verify(hf_dir, out_dir)
+    for row in rows:
         table.add_row(
             str(row.num_prompt_tokens),
             f"{row.max_abs_logit_error:.2g}",
             f"{row.after_rewind_max_abs_error:.2g}",
+            f"{row.relative_error:.2g}",
             f"{row.num_agreeing} of {row.num_new_tokens}" + (" (near tie)" * row.is_near_tie),
         )
-    console = Console()
+    # On standard error, because --progress json has the other.
+    console = Console(stderr=True)
     console.print("Compared with transformers:")
     console.print(table)
+    require_agreement(precision, rows)

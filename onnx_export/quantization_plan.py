@@ -12,15 +12,15 @@ class QuantizationPlan:
     """What is quantized how; None means that weights stay floats.
 
     ``experts`` are the routed ones. ``feed_forward`` are a dense layer's and the shared experts.
-    ``sensitive`` is for what has eight bits in every recipe; the first ``num_sensitive_layers``
-    layers are, but for the routed experts.
+    ``sensitive`` is for what has eight bits in every recipe, and for all of the last
+    ``num_fine_layers`` layers except their routed experts.
     """
 
     attention: Quantization | None
     feed_forward: Quantization | None
     experts: Quantization | None
     sensitive: Quantization | None
-    num_sensitive_layers: int
+    num_fine_layers: int
     float_types: FloatTypes
 
     @classmethod
@@ -55,12 +55,14 @@ class QuantizationPlan:
                 min_block_size=MIN_EXPERT_BLOCK_SIZES[export.target],
             ),
             sensitive=blocks(8, wide),
-            num_sensitive_layers=recipe.num_sensitive_layers,
+            num_fine_layers=recipe.num_fine_layers,
             float_types=float_types,
         )
 
-    def of_layer(self, layer: int) -> "QuantizationPlan":
-        """Return the plan of one layer."""
-        if layer >= self.num_sensitive_layers:
-            return self
+    def of_layer(self, layer: int, num_layers: int) -> "QuantizationPlan":
+        """Return the plan of one layer of ``num_layers``."""
+        return self if layer < num_layers - self.num_fine_layers else self.all_fine()
+
+    def all_fine(self) -> "QuantizationPlan":
+        """Return the plan of a layer that has eight bits, except its routed experts."""
         return replace(self, attention=self.sensitive, feed_forward=self.sensitive)

@@ -10,9 +10,9 @@ from onnx_export.quantization import ScaleType
 class Recipe:
     """Bits of each kind of tensor. With ``has_zero_points`` each block of four bits has its own.
 
-    All of the first ``num_sensitive_layers`` layers have eight bits, but for the routed experts. So
-    do the embedding, the output layer and the projection into DeepSeek-V2's cache: every token
-    passes through them, and they are small.
+    The last ``num_fine_layers`` layers have eight bits, except their routed experts. So do the
+    embedding, the output layer, the projection into DeepSeek-V2's cache and its dense layers: every
+    token passes through them, and they are small.
 
     With ``keeps`` a weight that the source stores in blocks of the kernels' form stays as it is.
     """
@@ -21,7 +21,7 @@ class Recipe:
     attention_bits: int
     feed_forward_bits: int
     expert_bits: int
-    num_sensitive_layers: int = 0
+    num_fine_layers: int = 0
     has_zero_points: bool = False
     scale_type: ScaleType = "float32"
     keeps: bool = False
@@ -34,12 +34,12 @@ INT4 = Recipe(
     attention_bits=8,
     feed_forward_bits=4,
     expert_bits=4,
-    num_sensitive_layers=1,
+    num_fine_layers=1,
     has_zero_points=True,
     scale_type="float16",
 )
 # Kernels for CUDA are fastest without zero points.
-INT4_SYMMETRIC = Recipe("int4-symmetric", 4, 4, 4, num_sensitive_layers=1)
+INT4_SYMMETRIC = Recipe("int4-symmetric", 4, 4, 4)
 
 RECIPES = MappingProxyType(
     {

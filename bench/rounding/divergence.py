@@ -33,8 +33,8 @@ class Reference:
 
     def __init__(self, folder: Path, documents: Sequence[list[int]]) -> None:
         self.documents = documents
-        self.num_tokens = sum(len(token_ids) for token_ids in documents)
         self._kept = [found.astype(np.float16) for found in _of_documents(folder, documents)]
+        self.num_tokens = sum(len(kept) for kept in self._kept)
         pairs = zip(self._kept, documents, strict=True)
         self._nats = sum(_nats(kept, token_ids) for kept, token_ids in pairs) / self.num_tokens
 
@@ -66,16 +66,17 @@ class Reference:
 
 
 def _of_documents(folder: Path, documents: Sequence[list[int]]) -> Iterator[LogProbabilities]:
-    """Yield ``[tokens, vocabulary]`` for each document: what was expected before each token."""
+    """Yield ``[tokens, vocabulary]`` for each document: what was expected before each token.
+
+    A model without BOS expects nothing before the first token.
+    """
     model = ModelFolder.read(folder)
     runner = ModelRunner(model, 2)
     cache = runner.create_cache(CAPACITY)
-    fim = model.manifest.fim
-    # A document begins after the token that models are trained to begin one after.
-    first = fim.eos if fim.bos is None else fim.bos
+    bos = model.manifest.fim.bos
     for token_ids in documents:
         cache.trim(cache.offset)
-        inputs = [first, *token_ids[:-1]]
+        inputs = [*([] if bos is None else [bos]), *token_ids[:-1]]
         logits = runner.run(cache, inputs, CancellationToken(), num_logits=len(inputs))
         logits -= logits.max(axis=-1, keepdims=True)
         logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
@@ -83,4 +84,5 @@ def _of_documents(folder: Path, documents: Sequence[list[int]]) -> Iterator[LogP
 
 
 def _nats(log_p: NDArray[np.floating], token_ids: Sequence[int]) -> float:
-    return -float(log_p[np.arange(len(token_ids)), token_ids].astype(np.float64).sum())
+    expected = token_ids[-len(log_p) :]
+    return -float(log_p[np.arange(len(log_p)), expected].astype(np.float64).sum())

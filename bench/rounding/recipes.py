@@ -17,7 +17,7 @@ class Candidate:
 
 def candidates() -> Iterator[Candidate]:
     """Yield all, the most exact first."""
-    symmetric = replace(INT4_SYMMETRIC, num_sensitive_layers=0, scale_type="float16")
+    symmetric = replace(INT4_SYMMETRIC, scale_type="float16")
     zero_points = replace(symmetric, has_zero_points=True)
     attention = replace(zero_points, attention_bits=8)
     for name, recipe, config in (
@@ -30,8 +30,8 @@ def candidates() -> Iterator[Candidate]:
         ("int4 without a search", INT4, ExportConfig("int4", scale_search=False)),
         ("int4, blocks of 64", INT4, ExportConfig("int4", block_size=64)),
         (
-            "int4, two layers in 8 bits",
-            replace(INT4, num_sensitive_layers=2),
+            "int4, two last layers in 8 bits",
+            replace(INT4, num_fine_layers=2),
             ExportConfig("int4"),
         ),
     ):

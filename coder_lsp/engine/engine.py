@@ -6,24 +6,25 @@ sequence in memory, and a document names one on disk; the empty document has non
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.cache.kv_cache import bytes_for
 from coder_lsp.engine.cache.prefix_cache import PrefixCache
 from coder_lsp.engine.common_prefix import num_shared
-from coder_lsp.engine.decoding.branches import Branches
 from coder_lsp.engine.decoding.decode import decode, prefill
 from coder_lsp.engine.decoding.detokenizer import Detokenizer
-from coder_lsp.engine.decoding.drafter import Drafter, LookupMode
+from coder_lsp.engine.decoding.drafter import Drafter
 from coder_lsp.engine.decoding.forced_text import ForcedText, Vocabulary
 from coder_lsp.engine.decoding.sampler import Sampler
-from coder_lsp.engine.decoding.stop import StopStrings
+from coder_lsp.engine.decoding.text_chunks import text_chunks
 from coder_lsp.engine.device.heap import return_freed_memory
 from coder_lsp.engine.device.memory import cache_bytes_of_a_document
 from coder_lsp.engine.device.runtime import choose_num_threads
+from coder_lsp.engine.device.sizes import cache_bytes_for, context_for_pace
 from coder_lsp.engine.model_runner import ModelRunner
+from coder_lsp.engine.options import EngineOptions, Preparation, PromptCost
 from coder_lsp.engine.prefill_pace import FIRST_CHUNK, PrefillPace
 from coder_lsp.engine.store.sequence_store import (
     DiskCacheOptions,
@@ -32,7 +33,6 @@ from coder_lsp.engine.store.sequence_store import (
 )
 from coder_lsp.errors import Cancelled, EngineError, OutOfMemory
 from coder_lsp.generation import (
-    FinishReason,
     GenerationChunk,
     GenerationOptions,
     GenerationUsage,
@@ -42,47 +42,11 @@ from coder_lsp.paths import verified_path
 from coder_lsp.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from coder_lsp.engine.cache.kv_cache import KVCache
     from coder_lsp.engine.decoding.sampler import SampledToken
     from coder_lsp.models.model_folder import Manifest, ModelFolder
-    from coder_lsp.settings import Providers
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """``num_threads``: 0 chooses by the machine. ``cache_bytes``: the budget of all KV caches.
-
-    At least one document's caches are kept, even over budget: otherwise a model with a large cache
-    per token would evict the active sequence to make room for its replacement.
-    ``providers``: where the graph may run. ``context_tokens``: the longest sequence that memory is
-    planned for. ``lookup``: whether greedy decoding tries what followed the same tokens before.
-    ``disk_cache``: where sequences are kept beyond the process; None: nowhere.
-    """
-
-    num_threads: int = 0
-    cache_bytes: int = 512 << 20
-    providers: Providers = "auto"
-    context_tokens: int = 2048
-    lookup: LookupMode = "auto"
-    disk_cache: DiskCacheOptions | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Preparation:
-    """The result of computing a prompt ahead; ``is_complete``: it was not cancelled."""
-
-    num_new_tokens: int
-    is_complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PromptCost:
-    """Tokens of a prompt that no cache holds, and how many could be computed in some time."""
-
-    num_missing: int
-    num_affordable: int
 
 
 class Engine:
@@ -100,15 +64,18 @@ class Engine:
             options.providers,
             options.context_tokens,
         )
+        self._pace = PrefillPace(folder.manifest.cache.num_layers)
+        self._measure_pace()
+        self._context_tokens = self._choose_context(options)
+        self._cache_bytes = self._choose_cache_bytes(options)
         self._store = self._create_store(options.disk_cache)
         layout = folder.manifest.cache
         self._prefix_cache = PrefixCache(
             self._runner.create_cache,
             lambda capacity: bytes_for(layout, capacity),
-            self._cache_bytes(options),
+            self._cache_bytes,
             self._store,
         )
-        self._pace = PrefillPace(folder.manifest.cache.num_layers)
         fim = folder.manifest.fim
         # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
         self._template_ids = fim.prompt_ids
@@ -117,7 +84,6 @@ class Engine:
         self._vocabulary = Vocabulary(self._tokenizer, text_ids)
         newline_ids = self._vocabulary.containing(b"\n")
         self._drafter = Drafter(fim, never_text, newline_ids, options.lookup)
-        self._measure_pace()
 
     @property
     def manifest(self) -> Manifest:
@@ -135,6 +101,21 @@ class Engine:
         return self._runner.choice.notices
 
     @property
+    def context_tokens(self) -> int:
+        """The longest sequence: what the options say, or what was chosen."""
+        return self._context_tokens
+
+    @property
+    def cache_bytes(self) -> int:
+        """The budget of all KV caches: what the options say, or what was chosen."""
+        return self._cache_bytes
+
+    @property
+    def seconds_per_token(self) -> float:
+        """The measured time that a token of a prompt takes."""
+        return self._pace.seconds_per_token or 0.0
+
+    @property
     def tokenizer(self) -> Tokenizer:
         """The model's tokenizer."""
         return self._tokenizer
@@ -149,7 +130,7 @@ class Engine:
         *,
         begun: Sequence[int] = (),
         document: str = "",
-    ) -> Iterator[GenerationChunk]:
+    ) -> Generator[GenerationChunk, None, None]:
         """Yield text after ``prompt_ids``, a chunk for each token.
 
         An empty chunk comes first, with the counts that are known before the prompt is computed.
@@ -175,7 +156,8 @@ class Engine:
         yield GenerationChunk(text, usage=usage)
         left = replace(options, max_new_tokens=max(options.max_new_tokens - len(begun), 1))
         tokens = self._tokens(cache, token_ids, left, forced_text, cancellation)
-        yield from self._chunks(tokens, detokenizer, usage, options, cache)
+        eos, stops = self._manifest.fim.eos, options.stop_strings
+        yield from text_chunks(tokens, detokenizer, eos, stops, usage, cache)
 
     def cost(self, prompt_ids: Sequence[int], seconds: float, document: str = "") -> PromptCost:
         """Return what computing a prompt would cost, and what ``seconds`` suffice for."""
@@ -264,9 +246,17 @@ class Engine:
             self._prefix_cache.clear()
             raise
 
-    def _cache_bytes(self, options: EngineOptions) -> int:
-        minimum = cache_bytes_of_a_document(self._manifest, options.context_tokens)
+    def _choose_context(self, options: EngineOptions) -> int:
+        planned = min(self._runner.context_tokens, self._manifest.context_length)
+        if options.context_tokens:
+            return planned
+        return context_for_pace(planned, self.seconds_per_token)
+
+    def _choose_cache_bytes(self, options: EngineOptions) -> int:
         left = self._runner.choice.cache_bytes
+        if not options.cache_bytes:
+            return cache_bytes_for(self._manifest, self._context_tokens, left)
+        minimum = cache_bytes_of_a_document(self._manifest, self._context_tokens)
         return max(options.cache_bytes if left is None else min(options.cache_bytes, left), minimum)
 
     def _create_store(self, options: DiskCacheOptions | None) -> SequenceStore | None:
@@ -295,49 +285,20 @@ class Engine:
             cancellation,
         )
 
-    def _chunks(
-        self,
-        tokens: Iterator[SampledToken],
-        detokenizer: Detokenizer,
-        usage: GenerationUsage,
-        options: GenerationOptions,
-        cache: KVCache,
-    ) -> Iterator[GenerationChunk]:
-        """Turn tokens into chunks, and end them at EOS, a stop string, the limit or a cancel."""
-        stop = StopStrings(options.stop_strings)
-        others = Branches(self._manifest.fim.eos)
-        reason: FinishReason = "length"
-        try:
-            for token in tokens:
-                usage = replace(usage, num_generated_tokens=usage.num_generated_tokens + 1)
-                if token.token_id == self._manifest.fim.eos:
-                    yield GenerationChunk(stop.flush(), (token.logprob,), "stop", usage)
-                    return
-                branches = others.of(token)
-                result = stop.add(detokenizer.add(token.token_id))
-                others.add(token.token_id, result.text)
-                reached: FinishReason | None = "stop" if result.is_stopped else None
-                yield GenerationChunk(result.text, (token.logprob,), reached, usage, branches)
-                if result.is_stopped:
-                    return
-        except Cancelled:
-            reason = "cancelled"
-            # Only the computed part of the prompt counts.
-            num_prompt_tokens = min(usage.num_prompt_tokens, cache.offset)
-            usage = replace(usage, num_prompt_tokens=num_prompt_tokens)
-        yield GenerationChunk(stop.flush(), finish_reason=reason, usage=usage)
-
     def _measure_pace(self) -> None:
-        """Run a little, so that the first prompt's window can be chosen. This also warms up."""
-        token_ids = self._tokenizer.encode("\n" * FIRST_CHUNK)
-        for _ in range(2):  # the first run also allocates
+        """Run a little, so that windows can be chosen. This also warms up."""
+        # A tokenizer may join newlines: it is asked for one.
+        token_ids = self._tokenizer.encode("\n") * FIRST_CHUNK
+        warm_up = PrefillPace(self._manifest.cache.num_layers)
+        for pace in (warm_up, self._pace, self._pace):  # the first run also allocates
             cache = self._runner.create_cache(len(token_ids))
-            prefill(self._runner, cache, token_ids, self._pace, CancellationToken())
+            prefill(self._runner, cache, token_ids, pace, CancellationToken())
 
     def _check_length(self, token_ids: Sequence[int], options: GenerationOptions) -> None:
         needed, limit = len(token_ids) + options.max_new_tokens, self._manifest.context_length
         if not token_ids or needed > limit:
             raise EngineError(
                 f"A prompt of {len(token_ids)} tokens and a completion of {options.max_new_tokens} "
-                f"should fit into the model's {limit}; lower contextTokens or maxNewTokens."
+                f"should fit into the model's {limit}; lower contextTokens or maxNewTokens.",
+                kind="length",
             )

@@ -1,70 +1,156 @@
-"""Closers that the suffix has already: editors put them there while the user types."""
+"""Closers that the document has already: editors put them there while the user types.
 
-from coder_lsp.postprocess.bracket_scan import CLOSERS, Brackets, scan_brackets
-from coder_lsp.postprocess.lines import indent_of, lines_of
-from coder_lsp.postprocess.place import Place
-from coder_lsp.postprocess.rule import Cut, Draft
+Two things are known for certain: which closers are right of the cursor or below it, and which
+closers the completion contains without their openers. What the cursor's line means up to the
+cursor is not certain: a quotation mark may be an apostrophe, and a comment mark part of a word. So
+every plausible reading of that part is tried, and the completion may write a closer of its own only
+where all of them need it.
+"""
+
+from dataclasses import dataclass
+
+from coder_lsp.postprocess.draft import Cut, Draft, lines_of
+from coder_lsp.postprocess.literals import CLOSERS, LONG_MARKS, Reading, find_mark, read_text
+from coder_lsp.postprocess.place import Place, indent_of
 
 _END_MARKS = frozenset(";,:>")
+_MAX_READINGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What closes the cursor's line. ``mark``: a literal ends before any bracket does.
+
+    ``closers``: the closers right of the cursor, or at the start of a line below. ``num_due``: how
+    many closers the completion may write before them. ``line_below``: the line that they start.
+    ``line_comment``: what starts a comment in the completion, None where it is inside of something.
+    """
+
+    mark: str
+    closers: str
+    num_due: int
+    line_below: str | None
+    line_comment: str | None
 
 
 def judge_closed_bracket(draft: Draft, place: Place) -> Cut | None:
-    """End before the first bracket or quotation mark that the suffix closes.
+    """End before the first bracket or quotation mark that the document closes already.
 
-    A closer belongs to the completion as long as the cursor's line has more open than the suffix
+    A closer belongs to the completion as long as the cursor's line has more open than what follows
     closes: in ``f(g(‸)`` one ``)`` may be written, in ``f(‸)`` none.
     """
-    before = scan_brackets(place.line_prefix, place.line_comment)
-    ending = _scan_rest_of_line(place, before.quote)
-    completion = scan_brackets(draft.text, place.line_comment, before.quote)
-    closers = "".join(place.line_suffix[i] for i in ending.unmatched)
-    num_closed = len(closers)
-    is_below = not place.line_suffix.strip() and place.lines_below != ()
-    if is_below:
-        closers, num_closed = _closers_below(place)
-    num_due = max(len(before.unclosed) - num_closed, 0)
-    surplus = [i for i in completion.unmatched[num_due:] if draft.text[i] == closers[:1]]
-    if is_below:
-        surplus = [i for i in surplus if not _closes_inner_block(i, draft, place)]
-    cuts = [Cut(i, i + 1) for i in surplus]
-    if completion.quote_end is not None and ending.quote_end is not None:
-        end = completion.quote_end
-        cuts.append(Cut(end, end + len(before.quote)))
-    return min(cuts, key=lambda cut: cut.seen, default=None)
+    ending = _find_ending(place)
+    if ending is None:
+        return None
+    if ending.mark:
+        found = find_mark(draft.text, ending.mark, has_ended=draft.has_ended)
+        return None if found is None else Cut(*found)
+    completion = read_text(
+        draft.text,
+        ending.line_comment,
+        before=place.line_prefix[-1:],
+        has_ended=draft.has_ended,
+    )
+    for offset, seen in completion.unmatched[ending.num_due :]:
+        if draft.text[offset] == ending.closers[0] and not (
+            ending.line_below is not None
+            and _closes_inner_block(offset, ending.line_below, draft, place)
+        ):
+            return Cut(offset, seen)
+    return None
 
 
-def _scan_rest_of_line(place: Place, quote: str) -> Brackets:
-    """Scan what stands right of the cursor, which may or may not close the cursor's literal."""
-    ending = scan_brackets(place.line_suffix, place.line_comment, quote)
-    if ending.quote in {"'", '"'}:
-        return scan_brackets(place.line_suffix, place.line_comment)
-    return ending
-
-
-def _closers_below(place: Place) -> tuple[str, int]:
-    """Return the closers that start the next line, and how many close the cursor's line."""
-    below = place.lines_below[0]
+def _find_ending(place: Place) -> _Ending | None:
+    """Find what closes the cursor's line; None where nothing does."""
+    before = read_text(place.line_prefix, place.line_comment)
+    marks = [mark for _, mark in before.open_marks]
+    is_inside = bool(marks) or before.comment is not None
+    line_comment = None if is_inside else place.line_comment
+    for mark in reversed([*_marks_above(place), *marks]):
+        if _is_closed_right(place.line_suffix, mark):
+            return _Ending(mark, "", 0, None, None)
+    right = read_text(place.line_suffix, line_comment)
+    closers = "".join(place.line_suffix[i] for i, _ in right.unmatched)
+    if closers:
+        return _Ending("", closers, _num_due(before, closers, place), None, line_comment)
+    is_prose = before.comment is not None or any(mark != "'" for mark in marks)
+    below = None if place.line_suffix.strip() or is_prose else _closing_line_below(place)
+    if below is None:
+        return None
     content = below.strip()
     closers = content[: len(content) - len(content.lstrip(CLOSERS))]
     is_of_this_line = indent_of(below) == indent_of(place.line_prefix)
-    return closers, len(closers) if is_of_this_line else 0
+    num_due = _num_due(before, closers if is_of_this_line else "", place)
+    return _Ending("", closers, num_due, below, line_comment)
 
 
-def _closes_inner_block(offset: int, draft: Draft, place: Place) -> bool:
-    """Whether a closer starts a line that closes a deeper block than the next line does."""
+def _marks_above(place: Place) -> list[str]:
+    """Return the marks of literals over several lines that may have been opened above."""
+    above = "\n".join(place.lines_above)
+    return [mark for mark in LONG_MARKS if above.count(mark) % 2 == 1]
+
+
+def _is_closed_right(line_suffix: str, mark: str) -> bool:
+    """Whether the rest of the line ends a literal of this mark, before it closes a bracket."""
+    ends = []
+    offset = 0
+    while (found := find_mark(line_suffix[offset:], mark)) is not None:
+        ends.append(offset + found[0])
+        offset += found[0] + len(mark)
+    if len(ends) % 2 == 0:
+        return False
+    return not read_text(line_suffix[: ends[0]]).unmatched
+
+
+def _num_due(before: Reading, closers: str, place: Place) -> int:
+    """Return how many closers all readings of the line up to the cursor need beyond ``closers``."""
+    prefix = place.line_prefix
+    readings = [before]
+    starts = [offset + len(mark) for offset, mark in before.open_marks[-_MAX_READINGS:]]
+    if before.comment is not None:
+        starts.append(before.comment)
+    if starts:
+        readings.append(read_text(prefix, has_literals=False))
+    readings += [read_text(prefix[start:]) for start in starts]
+    return min(_num_missing(reading.unclosed, closers) for reading in readings)
+
+
+def _num_missing(unclosed: str, closers: str) -> int:
+    """Return how many of ``unclosed``, the innermost first, come before those of ``closers``."""
+    for number in range(max(len(unclosed) - len(closers), 0), 0, -1):
+        if unclosed[number:].startswith(closers):
+            return number
+    return 0
+
+
+def _closing_line_below(place: Place) -> str | None:
+    """Return the next line, or the first one indented less than the cursor, if it closes.
+
+    Comments in between do not count.
+    """
+    below = place.code_below
+    if below and below[0].lstrip()[0] in CLOSERS:
+        return below[0]
+    indent = indent_of(place.line_prefix)
+    dedented = next((line for line in below if indent_of(line) < indent), "")
+    return dedented if dedented.lstrip()[:1] in (*CLOSERS,) else None
+
+
+def _closes_inner_block(offset: int, line_below: str, draft: Draft, place: Place) -> bool:
+    """Whether a closer starts a line that closes a deeper block than ``line_below`` does."""
     previous = place.line_above
     for line in lines_of(draft, place):
         if line.start <= offset <= line.end:
             starts_line = line.content.lstrip() == draft.text[offset : line.end]
-            is_other = line.indent != indent_of(place.lines_below[0])
-            return starts_line and is_other and line.indent < indent_of(previous)
+            is_deeper = line.indent > indent_of(line_below)
+            return starts_line and is_deeper and line.indent < indent_of(previous)
         if not line.is_blank:
             previous = line.content
     return False
 
 
 def judge_closing_tail(draft: Draft, place: Place) -> Cut | None:
-    """End before a mark such as ``;`` or ``:`` that stands right of the cursor."""
+    """End before a mark such as ``;`` or ``:`` that is right of the cursor."""
     tail = place.line_suffix.strip()
     if not tail or not _END_MARKS.issuperset(tail):
         return None

@@ -2,9 +2,8 @@
 
 import re
 
-from coder_lsp.postprocess.lines import lines_of
+from coder_lsp.postprocess.draft import Cut, Draft, lines_of
 from coder_lsp.postprocess.place import Place
-from coder_lsp.postprocess.rule import Cut, Draft
 
 _NUM_COPIES = 3
 _MAX_PERIOD_LINES = 6

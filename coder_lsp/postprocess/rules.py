@@ -12,28 +12,34 @@ from dataclasses import dataclass
 
 from coder_lsp.postprocess.block import judge_block_end
 from coder_lsp.postprocess.brackets import judge_closed_bracket, judge_closing_tail
+from coder_lsp.postprocess.chat import judge_chat_answer, judge_explanation
+from coder_lsp.postprocess.draft import Draft, Rule
+from coder_lsp.postprocess.ends import judge_blank_tail, judge_empty, judge_line_end
 from coder_lsp.postprocess.overlap import (
     judge_repeats_below,
     judge_repeats_rest,
     judge_suffix_begins,
+    judge_word_end,
 )
 from coder_lsp.postprocess.place import Place
 from coder_lsp.postprocess.repetition import judge_echo, judge_inline_loop, judge_line_loop
-from coder_lsp.postprocess.rule import Draft, Rule
-from coder_lsp.postprocess.triviality import judge_empty
-from coder_lsp.postprocess.truncate import judge_blank_tail, judge_line_end
+from coder_lsp.postprocess.rewrites import judge_rewrites_below
 
 RULES = (
+    Rule("chat_answer", judge_chat_answer),
     Rule("line_end", judge_line_end),
     Rule("closed_bracket", judge_closed_bracket),
     Rule("closing_tail", judge_closing_tail),
     Rule("suffix_begins", judge_suffix_begins),
+    Rule("rewrites_below", judge_rewrites_below),
     Rule("block_end", judge_block_end),
     Rule("line_loop", judge_line_loop),
     Rule("inline_loop", judge_inline_loop),
     Rule("repeats_rest", judge_repeats_rest),
+    Rule("word_end", judge_word_end),
     Rule("repeats_below", judge_repeats_below),
     Rule("echo", judge_echo),
+    Rule("explanation", judge_explanation),
     Rule("empty", judge_empty),
     Rule("blank_tail", judge_blank_tail),
 )

@@ -43,12 +43,15 @@ def grouped_decoder(
         for i in range(config.num_hidden_layers)
     ]
     present = []
+    plans = [
+        plan.of_layer(layer, config.num_hidden_layers) for layer in range(config.num_hidden_layers)
+    ]
     with builder.scope("model"):
         where = cached_positions(builder, config, run.total_length, context_length)
 
     def attention(hidden: ir.Value, layer: int) -> ir.Value:
         attended, cache = grouped_attention(
-            *(builder, config, plan.of_layer(layer), hidden, past[layer], where),
+            *(builder, config, plans[layer], hidden, past[layer], where),
             has_biases=has_biases,
         )
         present.append(cache)
@@ -57,7 +60,7 @@ def grouped_decoder(
     def feed_forward(hidden: ir.Value, layer: int) -> ir.Value:
         return gated_mlp(
             *(builder, hidden, "mlp", config.hidden_size, config.intermediate_size),
-            plan.of_layer(layer).feed_forward,
+            plans[layer].feed_forward,
         )
 
     decoder(builder, config, plan, run, attention, feed_forward)

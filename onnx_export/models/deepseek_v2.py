@@ -38,7 +38,10 @@ def build_deepseek_v2(
     layers = range(config.num_hidden_layers)
     past = [builder.input(f"past.{i}", builder.activations, cache_shape) for i in layers]
     present = []
-    plans = [plan.of_layer(layer) for layer in layers]
+    plans = [
+        plan.all_fine() if config.is_dense(i) else plan.of_layer(i, config.num_hidden_layers)
+        for i in layers
+    ]
 
     def attention(hidden: ir.Value, layer: int) -> ir.Value:
         attended, cache = latent_attention(

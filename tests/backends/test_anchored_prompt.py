@@ -5,6 +5,7 @@ from coder_lsp.prompt.build import build_prompt
 from coder_lsp.prompt.fim_template import arrange
 from coder_lsp.prompt.token_budget import TokenBudget
 from tests.support.snapshots import snapshot_of
+from tests.support.tokens import text_of
 
 BUDGET = TokenBudget(snippets=0, prefix=300, suffix=100, typed=40)
 
@@ -16,7 +17,7 @@ def shown(tokenizer, folder):
     names = {fim.bos: "<BOS>", fim.fim_begin: "<B>", fim.fim_hole: "<H>", fim.fim_end: "<E>"}
 
     def show(token_ids):
-        return "".join(names.get(i) or tokenizer.decode([i]) for i in token_ids)
+        return "".join(names.get(i) or text_of(tokenizer, [i]) for i in token_ids)
 
     return show
 

@@ -8,18 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.backends.stored_documents import may_be_stored
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.engine.engine import Engine
+from coder_lsp.engine.options import EngineOptions
 from coder_lsp.engine.store.sequence_folder import SequenceFolder
 from coder_lsp.engine.store.sequence_store import DiskCacheOptions
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.paths import is_temporary, sequences_path
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 from coder_lsp.tokenizer import Tokenizer
 from tests.support.snapshots import snapshot_of
+from tests.support.tokens import text_of
 
 BODY = "".join(f"def f{i}(value):\n    return value + {i}\n\n\n" for i in range(12))
 FILE = f'import json\n\n\n{BODY}def read(path):\n    with ‸\n\n\n{BODY}read("a.json")\n'
@@ -39,7 +41,7 @@ def start(folder, disk):
         # Without drafts, and in one thread: then the same text is computed by the same steps.
         options = DiskCacheOptions(disk, 1 << 30)
         engine = Engine(folder, EngineOptions(1, lookup=lookup, disk_cache=options))
-        return LocalBackend(engine, 1024, 60, SequenceFolder(disk, 1 << 30))
+        return LocalBackend(engine, 1024, 120_000, SequenceFolder(disk, 1 << 30))
 
     return start
 
@@ -65,7 +67,7 @@ def uri(path):
 
 
 def request_of(uri, text=FILE):
-    return FimRequest(snapshot_of(text, uri), GenerationOptions(max_new_tokens=12))
+    return Request(snapshot_of(text, uri), GenerationOptions(max_new_tokens=12))
 
 
 def complete(backend, uri, text=FILE):
@@ -101,7 +103,7 @@ def text_on_disk(disk, folder):
     for path in sequences(disk):
         content = path.read_bytes()
         (num_tokens,) = struct.unpack_from("<I", content, 72)
-        texts.append(tokenizer.decode(struct.unpack_from(f"<{num_tokens}i", content, 76)))
+        texts.append(text_of(tokenizer, struct.unpack_from(f"<{num_tokens}i", content, 76)))
     return "\n".join(texts)
 
 
@@ -349,7 +351,7 @@ def test_only_files_that_are_no_secrets_may_be_stored(uri, expected):
     assert may_be_stored(uri) is expected
 
 
-@pytest.mark.parametrize("name", ["prod.env", "missing.py"])
+@pytest.mark.parametrize("name", ["prod.env", ".dev.vars", "missing.py"])
 def test_nothing_of_a_secret_or_of_what_is_no_file_yet_is_written(start, disk, path, name):
     uri = path.with_name(name).as_uri()
     if name != "missing.py":

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 from tests.support.snapshots import snapshot_of
 
@@ -45,7 +45,7 @@ def empty(backend):
 
 def complete(backend, text, uri="file:///a.py", cancellation=None, **options):
     options.setdefault("max_new_tokens", 8)
-    request = FimRequest(snapshot_of(text, uri), GenerationOptions(**options))
+    request = Request(snapshot_of(text, uri), GenerationOptions(**options))
     return list(backend.stream(request, cancellation or CancellationToken()))
 
 
@@ -102,7 +102,7 @@ def test_forgetting_frees(backend):
 
 
 def test_preparing_ahead_leaves_one_token(backend):
-    request = FimRequest(snapshot_of(FILE), GenerationOptions())
+    request = Request(snapshot_of(FILE), GenerationOptions())
     backend.prepare(request, CancellationToken())
 
     check_num_new(backend, FILE, most=1)
@@ -123,7 +123,7 @@ def test_cancelled_before_it_starts(backend):
 
 
 def test_what_a_prompt_costs_is_told_before_it_is_computed(backend):
-    request = FimRequest(snapshot_of(FILE), GenerationOptions())
+    request = Request(snapshot_of(FILE), GenerationOptions())
     stream = backend.stream(request, CancellationToken())
     first = next(stream)
     stream.close()
@@ -135,7 +135,7 @@ def test_what_a_prompt_costs_is_told_before_it_is_computed(backend):
 
 def test_cancelled_while_it_decodes(backend):
     token = CancellationToken()
-    request = FimRequest(snapshot_of(FILE), GenerationOptions(max_new_tokens=500))
+    request = Request(snapshot_of(FILE), GenerationOptions(max_new_tokens=500))
     chunks = []
     for chunk in backend.stream(request, token):
         chunks.append(chunk)
@@ -212,8 +212,7 @@ def test_preparing_again_costs_nothing_and_leaves_what_was_generated(backend):
     held = backend.stats()["num_tokens"]
 
     assert (
-        backend.prepare(FimRequest(snapshot_of(FILE), GenerationOptions()), CancellationToken())
-        == 0
+        backend.prepare(Request(snapshot_of(FILE), GenerationOptions()), CancellationToken()) == 0
     )
     assert backend.stats()["num_tokens"] == held
 
@@ -223,7 +222,7 @@ def test_a_renewed_anchor_is_swapped_in_when_it_is_complete(backend):
     text = FILE.replace("‸", f"{typed}‸")
     complete(backend, FILE)
     complete(backend, text)
-    request = FimRequest(snapshot_of(text), GenerationOptions(max_new_tokens=8))
+    request = Request(snapshot_of(text), GenerationOptions(max_new_tokens=8))
     cancelled = CancellationToken()
     cancelled.cancel()
 
@@ -238,7 +237,7 @@ def test_a_prompt_that_would_take_too_long_is_answered_from_a_part_of_it():
     """As on a slow machine: nobody waits for a prompt, and idle time computes the whole of it."""
     backend = LocalBackend.load(Settings(threads=2, time_budget_ms=1))
     text = "".join(f"value_{i} = {i}\n" for i in range(100)) + "‸"
-    request = FimRequest(snapshot_of(text), GenerationOptions(max_new_tokens=8))
+    request = Request(snapshot_of(text), GenerationOptions(max_new_tokens=8))
 
     first = complete(backend, text)[-1].usage
     assert first.num_prompt_tokens <= 64
@@ -249,3 +248,111 @@ def test_a_prompt_that_would_take_too_long_is_answered_from_a_part_of_it():
     second = complete(backend, text)[-1].usage
     assert second.num_prompt_tokens > 300
     assert second.num_new_tokens <= 1
+
+
+LANGUAGES = {
+    "Chinese": "# 计算两个数字的总和并返回结果\n# 计算两个数字的总和‸\n",
+    "Russian": "# Возвращает сумму двух чисел\n# Возвращает сумму‸\n",
+    "Arabic": "# تعيد مجموع رقمين\n# تعيد مجموع‸\n",
+    "emoji": "# 👩‍👩‍👧 🎉 👍🏽 🇩🇪\n# 👩‍👩‍👧 🎉‸\n",
+    "what was damaged before": "# a � b � c �\n# a � b‸\n",
+}
+
+
+@pytest.mark.parametrize("max_new_tokens", [1, 2, 3, 5])
+@pytest.mark.parametrize("text", LANGUAGES.values(), ids=list(LANGUAGES))
+def test_no_half_character_is_ever_shown(backend, text, max_new_tokens):
+    start = text.replace("‸", "")
+    for cut in range(max_new_tokens, text.index("‸"), 5):
+        chunks = complete(
+            backend, f"{start[:cut]}‸{start[cut:]}", max_new_tokens=max_new_tokens, num_branches=3
+        )
+        branches = [branch for chunk in chunks for branch in chunk.branches][:2]
+        for branch in branches:
+            request = Request(
+                snapshot_of(f"{start[:cut]}‸{start[cut:]}"),
+                GenerationOptions(max_new_tokens),
+                branch=branch,
+            )
+            chunks += backend.stream(request, CancellationToken())
+
+        assert not any("�" in chunk.text for chunk in chunks)
+
+
+LONG_FILE = "".join(f"value_{i} = compute(alpha, beta, gamma)\n" for i in range(400))
+LONG = f"{LONG_FILE}result = ‸\n{LONG_FILE}"
+
+
+def slow_backend(**settings):
+    return LocalBackend.load(Settings(threads=2, time_budget_ms=60_000, **settings))
+
+
+@pytest.mark.parametrize("raised", [1024, 4096])
+def test_after_more_new_tokens_are_allowed_an_old_anchor_makes_way(raised):
+    """It holds more of the document than the completion leaves room for."""
+    backend = slow_backend(disk_cache=False)
+    complete(backend, LONG, max_new_tokens=64)
+    cancelled = CancellationToken()
+    cancelled.cancel()
+
+    chunks = complete(backend, LONG, max_new_tokens=raised, cancellation=cancelled)
+    assert chunks[-1].finish_reason == "cancelled"
+    prompt = backend._anchors["file:///a.py"].recent
+    assert prompt.anchor.num_tokens + min(raised, 1024) <= 2048
+
+
+@pytest.mark.parametrize(
+    ("context_tokens", "max_new_tokens", "text"),
+    [
+        *((512, 512, text) for text in ("‸", "x = ‸", LONG)),
+        (512, 500, LONG),
+        (128, 4096, LONG),
+        (2048, 2044, LONG),
+        (8192, 4096, LONG),
+    ],
+)
+def test_the_room_is_shared_however_long_a_completion_may_be(context_tokens, max_new_tokens, text):
+    backend = slow_backend(context_tokens=context_tokens, disk_cache=False)
+    request = Request(snapshot_of(text), GenerationOptions(max_new_tokens))
+    chunks = []
+    stream = backend.stream(request, CancellationToken())
+    for chunk in stream:
+        chunks.append(chunk)
+        if len(chunks) > 3:
+            break
+    stream.close()
+
+    assert chunks
+    assert chunks[0].usage.num_prompt_tokens <= min(context_tokens, 2048) // 2 + 1
+    assert backend.prepare(request, CancellationToken()) >= 0
+
+
+def test_a_smaller_context_holds_also_for_what_was_kept_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("CODER_LSP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("coder_lsp.backends.stored_documents.is_temporary", lambda _: False)
+    path = tmp_path / "a.py"
+    path.write_text(LONG.replace("‸", ""), encoding="utf-8")
+    first = slow_backend()
+    complete(first, LONG, path.as_uri())
+    first.close()
+    second = slow_backend(context_tokens=1024)
+
+    usage = complete(second, LONG, path.as_uri(), max_new_tokens=64)[-1].usage
+    assert 600 < usage.num_prompt_tokens + 64 <= 1024
+
+
+def test_after_more_context_is_allowed_idle_time_widens_the_window(tmp_path, monkeypatch):
+    monkeypatch.setenv("CODER_LSP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("coder_lsp.backends.stored_documents.is_temporary", lambda _: False)
+    path = tmp_path / "a.py"
+    path.write_text(LONG.replace("‸", ""), encoding="utf-8")
+    first = slow_backend(context_tokens=512)
+    complete(first, LONG, path.as_uri())
+    first.close()
+    second = slow_backend(context_tokens=2048)
+    complete(second, LONG, path.as_uri())
+    second.prepare(
+        Request(snapshot_of(LONG, path.as_uri()), GenerationOptions()), CancellationToken()
+    )
+
+    assert complete(second, LONG, path.as_uri())[-1].usage.num_prompt_tokens > 1200

@@ -9,6 +9,7 @@ from bench.lookup.speed import Run, compute_speed_up, summarise
 from coder_lsp.engine.decoding.drafter import Drafter, NoDrafts
 from coder_lsp.models.model_folder import FimTemplate, ModelFolder
 from testing.tiny_model import write_tiny_model
+from tests.support.tokens import text_of
 
 FIM = FimTemplate("psm", 0, 1, 2, 3, 4, "before_fim_begin")
 FREE = {1: 1.0, 16: 1.0}
@@ -87,7 +88,7 @@ def test_typing_asks_again_after_each_character(tokenizer, folder):
     end = first.prompt_ids.index(folder.manifest.fim.fim_end)
 
     assert first.prompt_ids[: end + 1] == second.prompt_ids[: end + 1]
-    typed = [tokenizer.decode(place.prompt_ids[end + 1 :]) for place in (first, second)]
+    typed = [text_of(tokenizer, place.prompt_ids[end + 1 :]) for place in (first, second)]
     assert typed[1].startswith(typed[0])
     assert len(typed[1]) == len(typed[0]) + 1
 

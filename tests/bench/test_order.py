@@ -1,4 +1,5 @@
 import copy
+import functools
 import gzip
 import json
 import math
@@ -25,6 +26,7 @@ from coder_lsp.prompt.build import Prompt
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget
 from tests.support.cursor import parse_cursor
+from tests.support.tokens import text_of
 
 KINDS = [*DISTANCES, *HEALING]
 SOURCE = [
@@ -136,7 +138,7 @@ def test_every_order_says_the_same_text(maker, scorer, kind):
 
 
 def parts_of(token_ids, scorer):
-    fim, decode = scorer.manifest.fim, scorer.tokenizer.decode
+    fim, decode = scorer.manifest.fim, functools.partial(text_of, scorer.tokenizer)
     ids = list(token_ids)
     hole, begin, end = (ids.index(i) for i in (fim.fim_hole, fim.fim_begin, fim.fim_end))
     is_suffix_first = hole < begin
@@ -309,7 +311,7 @@ def check_is_exact(scorer, monkeypatch, written, remainder, *, healed="", expect
     answer = scorer.score("a", prompt_of(scorer, "x\n", healed), remainder)
 
     assert answer.is_exact == expected
-    return scorer.tokenizer.decode(taken)
+    return text_of(scorer.tokenizer, taken)
 
 
 @pytest.mark.parametrize(

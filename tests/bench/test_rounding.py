@@ -137,7 +137,7 @@ def test_bits_are_counted_with_scales_and_zero_points(tmp_path, config, bits):
     hf_dir = write_tiny_llama(tmp_path / "hf")
     recipe = config.asked_recipe
     if recipe is not None:
-        config = replace(config, asked_recipe=replace(recipe, num_sensitive_layers=0))
+        config = replace(config, asked_recipe=replace(recipe, num_fine_layers=0))
     out_dir = export_quietly(hf_dir, tmp_path / "out", config)
 
     assert bits_per_weight(ir.load(out_dir / "model.onnx")) == pytest.approx(bits, abs=0.01)

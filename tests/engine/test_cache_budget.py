@@ -4,7 +4,8 @@ import pytest
 
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.cache.kv_cache import bytes_for
-from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.engine.engine import Engine
+from coder_lsp.engine.options import EngineOptions
 from coder_lsp.models.model_folder import ModelFolder
 
 PROMPT = list(range(5, 105))

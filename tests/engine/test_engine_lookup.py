@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.engine.engine import Engine, EngineOptions
+from coder_lsp.engine.engine import Engine
+from coder_lsp.engine.options import EngineOptions
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.model_folder import ModelFolder
 

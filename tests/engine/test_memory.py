@@ -3,8 +3,7 @@ import dataclasses
 import pytest
 
 from coder_lsp.engine.cache.cache_tensors import CacheTensors
-from coder_lsp.engine.device import memory
-from coder_lsp.engine.device.memory import available_memory, plan_memory
+from coder_lsp.engine.device.memory import plan_memory
 from coder_lsp.models.model_folder import ModelFolder
 
 
@@ -37,15 +36,3 @@ def test_cuda_has_a_context_to_pay_for(model):
 
     assert on_gpu.workspace > on_cpu.workspace
     assert (on_gpu.weights, on_gpu.cache) == (on_cpu.weights, on_cpu.cache)
-
-
-@pytest.mark.parametrize(
-    ("content", "is_limit"), [("1000000\n", True), ("max\n", False), (None, False)]
-)
-def test_a_containers_limit_counts(content, is_limit, tmp_path, monkeypatch):
-    path = tmp_path / "memory.max"
-    if content is not None:
-        path.write_text(content)
-    monkeypatch.setattr(memory, "_CONTAINER_LIMIT", path)
-
-    assert (available_memory() == 1_000_000) == is_limit

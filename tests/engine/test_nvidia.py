@@ -1,26 +1,32 @@
 """The driver's answers, played by doubles of its programs and libraries; no GPU is needed."""
 
+import os
 import sys
 import types
 
 import pytest
 
 from coder_lsp.engine.device import nvidia
-from coder_lsp.engine.device.nvidia import Gpu, find_gpus, parse_smi, tensorrt_version
+from coder_lsp.engine.device.nvidia import Gpu, find_gpus, find_smi, parse_smi, tensorrt_version
 
 MIB = 1 << 20
 
 
 def test_each_line_of_nvidia_smi_is_a_gpu():
-    output = "NVIDIA GeForce RTX 4090, 24564, 22000\nOdd, name, 8192, 100\n"
+    output = (
+        "NVIDIA GeForce RTX 4090, 24564, 22000, 00000000:01:00.0\n"
+        "Odd, name, 8192, 100, 00000000:41:00.0\n"
+    )
 
     assert parse_smi(output) == (
-        Gpu("NVIDIA GeForce RTX 4090", 24564 * MIB, 22000 * MIB),
-        Gpu("Odd, name", 8192 * MIB, 100 * MIB),
+        Gpu("NVIDIA GeForce RTX 4090", 24564 * MIB, 22000 * MIB, "00000000:01:00.0"),
+        Gpu("Odd, name", 8192 * MIB, 100 * MIB, "00000000:41:00.0"),
     )
 
 
-@pytest.mark.parametrize("output", ["", "\n", "NVIDIA Thor, [N/A], [N/A]", "No devices were found"])
+@pytest.mark.parametrize(
+    "output", ["", "\n", "NVIDIA Thor, [N/A], [N/A], [N/A]", "No devices were found"]
+)
 def test_a_gpu_without_numbers_is_left_out(output):
     assert parse_smi(output) == ()
 
@@ -31,9 +37,10 @@ class Nvml(types.ModuleType):
     class NVMLError(Exception):
         pass
 
-    def __init__(self, fails_at):
+    def __init__(self, fails_at=None, bus_ids=("00000000:01:00.0",)):
         super().__init__("pynvml")
         self.fails_at = fails_at
+        self.bus_ids = bus_ids
         self.is_open = False
 
     def _call(self, name):
@@ -49,7 +56,10 @@ class Nvml(types.ModuleType):
 
     def nvmlDeviceGetCount(self):  # noqa: N802 (the library's name)
         self._call("count")
-        return 1
+        return len(self.bus_ids)
+
+    def nvmlDeviceGetPciInfo(self, handle):  # noqa: N802 (the library's name)
+        return types.SimpleNamespace(busId=self.bus_ids[handle].encode())
 
     def nvmlDeviceGetHandleByIndex(self, index):  # noqa: N802 (the library's name)
         return index
@@ -62,29 +72,93 @@ class Nvml(types.ModuleType):
         return types.SimpleNamespace(total=24 * MIB, free=20 * MIB)
 
 
+@pytest.fixture(autouse=True)
+def no_programs(monkeypatch):
+    """The machine of the tests may have a driver; only what a test gives is found."""
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(nvidia, "_first_bus_id", lambda: None)
+
+
 @pytest.mark.parametrize("fails_at", [None, "init", "count", "memory"])
 def test_nvml_is_asked_first_and_closed_whatever_it_says(fails_at, monkeypatch):
     nvml = Nvml(fails_at)
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    monkeypatch.setattr(nvidia.shutil, "which", lambda program: None)
+    gpu = Gpu("NVIDIA Test", 24 * MIB, 20 * MIB, "00000000:01:00.0")
 
-    assert find_gpus() == (() if fails_at else (Gpu("NVIDIA Test", 24 * MIB, 20 * MIB),))
+    assert find_gpus() == (() if fails_at else (gpu,))
     assert not nvml.is_open
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        ("0000:41:00.0", ["41", "01", "a1"]),
+        ("0000:A1:00.0", ["a1", "01", "41"]),
+        ("0000:01:00.0", ["01", "41", "a1"]),
+        ("0000:02:00.0", ["01", "41", "a1"]),
+        ("damaged", ["01", "41", "a1"]),
+        (None, ["01", "41", "a1"]),
+    ],
+)
+def test_the_gpu_that_cuda_takes_comes_first(monkeypatch, first, expected):
+    """CUDA_VISIBLE_DEVICES and CUDA's own order mean nothing to NVML."""
+    nvml = Nvml(bus_ids=[f"00000000:{number}:00.0" for number in ("01", "41", "a1")])
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    monkeypatch.setattr(nvidia, "_first_bus_id", lambda: first)
+
+    assert [gpu.bus_id.split(":")[1] for gpu in find_gpus()] == expected
+
+
+def make_smi(folder, script="exit 9", name="nvidia-smi"):
+    folder.mkdir(parents=True, exist_ok=True)
+    program = folder / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return program
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a script is no program there")
 @pytest.mark.parametrize(
     ("script", "found"),
-    [("echo 'NVIDIA Test, 24, 20'", (Gpu("NVIDIA Test", 24 * MIB, 20 * MIB),)), ("exit 9", ())],
+    [
+        (
+            "echo 'NVIDIA Test, 24, 20, 0:1:0.0'",
+            (Gpu("NVIDIA Test", 24 * MIB, 20 * MIB, "0:1:0.0"),),
+        ),
+        ("exit 9", ()),
+    ],
 )
 def test_nvidia_smi_is_asked_where_nvml_is_not_installed(script, found, tmp_path, monkeypatch):
-    program = tmp_path / "nvidia-smi"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
+    make_smi(tmp_path, script)
     monkeypatch.setitem(sys.modules, "pynvml", None)
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert find_gpus() == found
+
+
+@pytest.mark.parametrize("search", ["", ".", "bin", "./bin", ":bin:.", "..{}"])
+def test_the_open_folder_chooses_no_program(tmp_path, monkeypatch, search):
+    for name in ("nvidia-smi", "nvidia-smi.exe", "nvidia-smi.bat"):
+        make_smi(tmp_path / "bin", name=name)
+        make_smi(tmp_path, name=name)
+    monkeypatch.chdir(tmp_path)
+    search = search.replace(":", os.pathsep).format(f"{os.sep}{tmp_path.name}")
+
+    assert find_smi(search, None) is None
+    assert find_smi(search, "") is None
+    assert find_smi(search, str(tmp_path / "windows")) is None
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    monkeypatch.setenv("PATH", search)
+    assert find_gpus() == ()
+
+
+def test_the_systems_own_program_comes_first_on_windows(tmp_path):
+    path = tmp_path / "path"
+    found = make_smi(path, name="nvidia-smi.exe")
+    assert find_smi(str(path), str(tmp_path)) == found
+
+    own = make_smi(tmp_path / "System32", name="nvidia-smi.exe")
+    assert find_smi(str(path), str(tmp_path)) == own
 
 
 class Library:
@@ -159,3 +233,37 @@ def test_what_is_no_library_is_not_loaded(tmp_path):
     path.write_text("no library")
 
     assert nvidia._load(str(path)) is None
+
+
+class Driver:
+    """What of the driver's library says which GPU is CUDA's first."""
+
+    def __init__(self, fails_at=None):
+        self.fails_at = fails_at
+
+    def cuInit(self, flags):  # noqa: N802 (the library's name)
+        return self.fails_at == "init"
+
+    def cuDeviceGet(self, device, number):  # noqa: N802 (the library's name)
+        device._obj.value = 7 + number
+        return 100 if self.fails_at == "device" else 0
+
+    def cuDeviceGetPCIBusId(self, text, size, device):  # noqa: N802 (the library's name)
+        assert (size, device.value) == (32, 7)
+        text.value = b"0000:41:00.0"
+        return self.fails_at == "bus"
+
+
+@pytest.mark.parametrize(
+    ("driver", "expected"),
+    [
+        (Driver(), "0000:41:00.0"),
+        *((Driver(fails_at), None) for fails_at in ("init", "device", "bus")),
+        (None, None),
+    ],
+)
+def test_cudas_first_gpu_is_asked_of_the_driver(monkeypatch, driver, expected):
+    monkeypatch.undo()
+    monkeypatch.setattr(nvidia, "_load", lambda name: driver)
+
+    assert nvidia._first_bus_id() == expected

@@ -57,7 +57,7 @@ PROBLEMS = {
     "no driver": (but(driver_cuda=None, gpus=()), "No NVIDIA driver was found. Install it"),
     "an old driver": (
         but(driver_cuda=(12, 8)),
-        r"can do CUDA up to 12\.8; ONNX Runtime here needs CUDA 13\. Update the driver",
+        r"supports CUDA up to 12\.8; ONNX Runtime here needs CUDA 13\. Update the driver",
     ),
     "libraries": (
         but(missing_libraries=("libcublas.so.13", "libcublasLt.so.13")),
@@ -65,7 +65,7 @@ PROBLEMS = {
     ),
     "memory": (
         but(gpus=(Gpu("NVIDIA Small", 12 * GB, 10 * GB),)),
-        r"needs 11\.0 GB .* of the GPU's memory; 10\.0 GB of 12\.0 GB are free on NVIDIA Small",
+        r"needs 11\.0 GB .* of the GPU's memory; 10\.0 GB of 12\.0 GB is free on NVIDIA Small",
     ),
 }  # fmt: skip
 
@@ -113,7 +113,7 @@ def test_a_model_larger_than_the_memory_is_refused_with_numbers():
     small = dataclasses.replace(CPU_ONLY, memory_bytes=8 * GB)
 
     for setting, target in (("auto", "cpu"), ("cpu", "cuda"), ("auto", "cuda")):
-        with pytest.raises(EngineError, match=r"needs 11\.0 GB .* and 8\.0 GB can be had"):
+        with pytest.raises(EngineError, match=r"needs 11\.0 GB .* and 8\.0 GB is available"):
             choose_provider(setting, target, NEEDS, small)
 
 

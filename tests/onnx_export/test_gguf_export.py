@@ -198,4 +198,5 @@ def test_the_tokenizer_is_that_of_the_checkpoint(hf_dir, tmp_path):
     expected = Tokenizer(hf_dir / "tokenizer.json")
     text = "def f(x):\r\n\treturn 'ü' + \"日本\"  # 🙂 <｜fim▁hole｜> 12345\n\n\n"
     assert found.encode(text) == expected.encode(text)
-    assert found.decode(found.encode(text)) == text
+    spelt = b"".join(map(found.token_bytes, found.encode(text)))
+    assert spelt.decode() == text

@@ -57,7 +57,7 @@ def test_rounded_exports_run_and_stay_near(
 
 
 def test_a_recipe_says_which_layers_and_projections_have_eight_bits(hf_dir, tmp_path):
-    recipe = replace(INT4, num_sensitive_layers=2)
+    recipe = replace(INT4, num_fine_layers=2)
     config = ExportConfig("int4", context_length=256, asked_recipe=recipe)
     out_dir = export_quietly(hf_dir, tmp_path / "out", config)
 
@@ -67,5 +67,5 @@ def test_a_recipe_says_which_layers_and_projections_have_eight_bits(hf_dir, tmp_
         if node.op_type == "MatMulNBits"
     }
     fours = {name for name, found in bits.items() if found == 4}
-    assert fours == {f"/model/layers.2/mlp/{p}_proj" for p in ("gate", "up", "down")}
+    assert fours == {f"/model/layers.0/mlp/{p}_proj" for p in ("gate", "up", "down")}
     assert {found for name, found in bits.items() if name not in fours} == {8}

@@ -1,18 +1,27 @@
 """How rules are checked: a text with the cursor, what the model says, and what is left of it."""
 
+from coder_lsp.postprocess.draft import Draft
 from coder_lsp.postprocess.place import Place
-from coder_lsp.postprocess.rule import Draft
 from coder_lsp.postprocess.rules import RULES, Outcome, apply_rules, is_settled
 from coder_lsp.settings import Multiline
 from tests.support.snapshots import snapshot_of
 
 
 def check_rule(
-    name: str, text: str, model_says: str, expected: str, multiline: Multiline = "auto"
+    name: str,
+    text: str,
+    model_says: str,
+    expected: str,
+    multiline: Multiline = "auto",
+    language_id: str = "python",
+    *,
+    is_instruct: bool = False,
 ) -> None:
     """Check what the named rule alone leaves of a completion that has ended."""
     rule = next(rule for rule in RULES if rule.name == name)
-    cut = rule.judge(Draft(model_says, has_ended=True), Place.of(snapshot_of(text), multiline))
+    snapshot = snapshot_of(text, language_id=language_id)
+    place = Place.of(snapshot, multiline, is_instruct=is_instruct)
+    cut = rule.judge(Draft(model_says, has_ended=True), place)
 
     assert (model_says if cut is None else model_says[: cut.end]) == expected
 
@@ -23,9 +32,11 @@ def check_shown(
     shown: str,
     refused_by: str | None = None,
     multiline: Multiline = "auto",
+    language_id: str = "python",
 ) -> None:
     """Check what all rules make of a completion."""
-    outcome = apply_rules(model_says, Place.of(snapshot_of(text), multiline))
+    snapshot = snapshot_of(text, language_id=language_id)
+    outcome = apply_rules(model_says, Place.of(snapshot, multiline))
 
     assert outcome == Outcome(shown, refused_by)
 

@@ -41,7 +41,7 @@ def test_python_keeps_to_its_block(text, model_says, expected):
             "  if (x) {‸", "\n    a();\n  } else {\n    b();\n  }\n  c();",
             "\n    a();\n  } else {\n    b();\n  }", id="else goes on",
         ),
-        pytest.param("\tif x {\n\t\t‸", "a()\n\t}\n\tb()", "a()\n", id="opened above"),
+        pytest.param("\tif x {\n\t\t‸", "a()\n\t}\n\tb()", "a()\n\t}", id="opened above"),
         pytest.param("\tif x {‸\n}", "\n\t\ta\n\t}\n", "\n\t\ta\n\t}", id="another's closer"),
         pytest.param("\tif x {‸", "\n\t\ta\n}\n", "\n\t\ta\n", id="closes more than it opened"),
         pytest.param("x = foo(‸", "\n    a,\n)\ny = 1", "\n    a,\n)", id="brackets"),

@@ -1,6 +1,5 @@
 import pytest
 
-from coder_lsp.postprocess.bracket_scan import scan_brackets
 from tests.postprocess.check import check_rule
 
 
@@ -84,26 +83,3 @@ def test_a_bracket_that_starts_the_next_line_is_not_written(text, model_says, ex
 )
 def test_a_mark_right_of_the_cursor_is_not_written_twice(text, model_says, expected):
     check_rule("closing_tail", text, model_says, expected)
-
-
-@pytest.mark.parametrize(
-    ("text", "unclosed", "unmatched", "quote"),
-    [
-        ("f(a[b{", ")]}", (), ""),
-        ("a) b]", "", (1, 4), ""),
-        ('f("(', ")", (), '"'),
-        ('"""a"b', "", (), '"""'),
-        ("# don't (\n(", ")", (), ""),
-        ("don't (\n(", ")", (), ""),
-        ("( # \\\n )", "", (), ""),
-        ("'#' (", ")", (), ""),
-        ("# (", "", (), "\n"),
-        ("f<'a>(x: &'a", ")", (), ""),
-        ("'a\\", "", (), "'"),
-        ("", "", (), ""),
-    ],
-)
-def test_scan(text, unclosed, unmatched, quote):
-    brackets = scan_brackets(text, "#")
-
-    assert (brackets.unclosed, brackets.unmatched, brackets.quote) == (unclosed, unmatched, quote)

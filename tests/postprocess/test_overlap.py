@@ -80,3 +80,52 @@ def test_last_lines_that_are_the_next_lines_go(text, model_says, expected):
 )
 def test_an_end_that_is_the_rest_of_the_line_goes(text, model_says, expected):
     check_rule("repeats_rest", text, model_says, expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "model_says", "expected"),
+    [
+        ("    pri‸nt(x)", 'nt(f"{x!r}")', ""),
+        ("    pri‸nt(x)", "nt", ""),
+        ("get_‸name()", "user_name()", "user_"),
+        ("get_‸name()", "user_name", "user_"),
+        ("re‸s = f()", "ponses = f(1)", "ponse"),
+        ("x.na‸me", "me_of_it = 1", ""),
+        ("foo(‸bar)", "bar", ""),
+        ("foo(‸bar, x)", "a, bar", "a, "),
+        ("self.‸name", "name = x", ""),
+        ("größ‸e", "e = 1", ""),
+    ],
+)
+def test_the_word_right_of_the_cursor_is_not_written_twice(text, model_says, expected):
+    check_rule("word_end", text, model_says, expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "model_says"),
+    [
+        ("get_‸name()", "user_"),
+        ("get_‸name()", "first_of_"),
+        ("return ‸b", "bob"),
+        ("x = ‸a", "a + 2 * "),
+        ("foo‸bar", " + "),
+        ("foo(‸)", "foo"),
+        ("pri‸", "nt(x)"),
+        ("pri‸ nt", "nt"),
+        ("‸b", "a."),
+    ],
+)
+def test_a_word_that_the_rest_of_the_line_completes_stays(text, model_says):
+    check_rule("word_end", text, model_says, model_says)
+
+
+@pytest.mark.parametrize(
+    ("text", "model_says", "expected"),
+    [
+        ("‸\nfoo(first, 'a');", 'x\nfoo( first, "a" )', "x\n"),
+        ("‸\nfoo(first, 'a');", "x\n  foo(first, 'a');", "x\n  foo(first, 'a');"),
+        ("‸\nfoo(first, 'a');", "x\nfoo(first, 'b');", "x\nfoo(first, 'b');"),
+    ],
+)
+def test_blanks_and_quotation_marks_do_not_make_another_line(text, model_says, expected):
+    check_rule("suffix_begins", text, model_says, expected)

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coder_lsp.postprocess.draft import Draft
 from coder_lsp.postprocess.place import Place
-from coder_lsp.postprocess.rule import Draft
 from coder_lsp.postprocess.rules import RULES, apply_rules, is_settled
 from tests.postprocess.check import check_settled, check_shown
 from tests.support.snapshots import snapshot_of
@@ -74,7 +74,7 @@ def test_lines_end_as_the_documents_do(text, model_says, shown):
         ('"""‸"""', 'a"b""c"""', "\n"),
         ("x = ‸;", "foo();\n", "\nbar"),
         ("x = ‸\nname = value_of(x)\n", "1\nname = value_of(x)\n", "1"),
-        ("if a:\n    ‸\nelse:\n    b", "x\ne", "lse:\n    b"),
+        ("if a:\n    ‸\nelse:\n    b", "x\nel", "se:\n    b"),
         ("f(‸\n    a,\n    b,", "\n    a,\n    b,\n", "c"),
         ("x = foo(‸ + other.value)", "a + other.value)", ".b"),
         ("x = foo(‸ + other.value * factor)", "a + other.value * fact", "s"),
@@ -122,7 +122,8 @@ PIECES = (
     " ", "    ", "\t", "\n", "\n", "\n    ", "\r\n", "\r", "\n\n", "x", "foo", "(", ")", "[", "]",
     "{", "}", '"', "'", '"""', "`", "\\", ";", ",", ":", ">", "end", "else:", "return value",
     "a = 1", "import functools", "ü", "👍🏽", "\u2028", "\f", "def f():", "--", "if x {",
-    "} else {", "x = 1\n",
+    "} else {", "x = 1\n", "```", "#", " # ", "//", "'a", "it's", "${", "for i in xs:\n",
+    "use(i)\n", "</a>", "Here is the code:", "<think>", "\\(",
 )  # fmt: skip
 CODE = st.lists(st.sampled_from(PIECES), max_size=14).map("".join)
 LOOPY = st.builds(
@@ -139,7 +140,9 @@ def raws_and_places(draw):
     echo = draw(st.sampled_from([before, after, after.lstrip()]))
     raw = draw(RAW) + echo[: draw(st.integers(0, 30))] + draw(RAW)
     multiline = draw(st.sampled_from(["auto", "never", "always"]))
-    return raw, Place.of(snapshot_of(f"{before}‸{after}"), multiline)
+    language_id = draw(st.sampled_from(["python", "javascript", "plaintext"]))
+    snapshot = snapshot_of(f"{before}‸{after}", language_id=language_id)
+    return raw, Place.of(snapshot, multiline, is_instruct=draw(st.booleans()))
 
 
 def unified(text):

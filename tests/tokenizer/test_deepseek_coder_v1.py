@@ -5,6 +5,7 @@ import pytest
 from coder_lsp.tokenizer import Tokenizer
 from testing.tiny_checkpoint import FIM_TOKENS, write_json
 from testing.tiny_llama import ADDED_TOKENS, LETTERS, tiny_llama_tokenizer
+from tests.support.tokens import text_of
 
 
 @pytest.fixture(scope="module")
@@ -20,14 +21,13 @@ def test_an_added_token_in_a_text_is_text(tokenizer, content):
     token_ids = tokenizer.encode(text)
 
     assert tokenizer.token_id(content) not in token_ids
-    assert tokenizer.decode(token_ids) == text
+    assert text_of(tokenizer, token_ids) == text
 
 
 @pytest.mark.parametrize("letter", LETTERS)
 def test_a_generated_letter_is_that_letter_and_no_broken_byte(tokenizer, letter):
-    assert tokenizer.decode([tokenizer.token_id(letter)]) == letter
+    assert text_of(tokenizer, [tokenizer.token_id(letter)]) == letter
 
 
 def test_the_fim_tokens_are_found_behind_the_vocabulary(tokenizer):
     assert [tokenizer.token_id(name) for name in FIM_TOKENS] == [258, 259, 260]
-    assert tokenizer.vocab_size == 265

@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 import coder_lsp.documents.document
+from tests.support.tokens import text_of
 
 TEXT = Path(coder_lsp.documents.document.__file__).read_text(encoding="utf-8")
 ALWAYS_FIM = {"fim": 1.0, "anchor_at_line": 1.0, "anchor_above": 0.0}
@@ -32,7 +33,7 @@ def parts(tokenizer, folder):
         assert sample[-1] == fim.eos
         hole, end = sample.index(fim.fim_hole), sample.index(fim.fim_end)
         pieces = (sample[2:hole], sample[hole + 1 : end], sample[end + 1 : -1])
-        return tuple(tokenizer.decode(piece) for piece in pieces)
+        return tuple(text_of(tokenizer, piece) for piece in pieces)
 
     return split
 
@@ -89,6 +90,6 @@ def test_a_plain_document_ends_where_the_text_ends(make, folder, tokenizer):
     fim = folder.manifest.fim
     for sample in make(fim=0.0):
         assert sample[0] == fim.bos
-        text = tokenizer.decode([i for i in sample[1:] if i != fim.eos])
+        text = text_of(tokenizer, [i for i in sample[1:] if i != fim.eos])
         assert text in TEXT
         assert (sample[-1] == fim.eos) == TEXT.endswith(text)

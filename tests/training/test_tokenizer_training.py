@@ -1,6 +1,7 @@
 import pytest
 
 from coder_lsp.tokenizer import Tokenizer
+from tests.support.tokens import text_of
 from training.corpus.store import Corpus, write_corpus
 from training.tokenizer import SPECIAL_TOKENS, train_tokenizer
 
@@ -19,7 +20,7 @@ def trained(tmp_path_factory):
 
 
 def check_tokens(tokenizer, text, expected):
-    assert [tokenizer.decode([i]) for i in tokenizer.encode(text)] == expected
+    assert [text_of(tokenizer, [i]) for i in tokenizer.encode(text)] == expected
 
 
 def test_the_special_tokens_come_first(trained):

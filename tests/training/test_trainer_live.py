@@ -53,11 +53,11 @@ def corpus_folder(tmp_path_factory):
 
 
 @pytest.fixture
-def recipe(smoke_recipe, tokenizer):
+def recipe(smoke_recipe, folder):
     return replace(
         smoke_recipe,
         rows=2,
-        model=replace(smoke_recipe.model, vocab_size=tokenizer.vocab_size),
+        model=replace(smoke_recipe.model, vocab_size=folder.manifest.architecture.vocab_size),
         schedule=replace(smoke_recipe.schedule, max_steps=NUM_STEPS, decay_steps=2),
     )
 

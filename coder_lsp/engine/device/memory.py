@@ -1,21 +1,19 @@
-"""How much memory this process can have, and how much a model will take."""
+"""How much memory this process can take, and how much a model needs."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coder_lsp.engine.cache.kv_cache import bytes_for
+from coder_lsp.engine.device.cgroup import memory_left
 
 if TYPE_CHECKING:
     from coder_lsp.models.model_folder import Manifest, ModelFolder
 
-_CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _ACTIVATION_BYTES = 4
 _CHUNK_TOKENS = 256
-"""As many tokens as prefill computes at once; see ``prefill_pace``."""
+"""The maximum of tokens that prefill computes at once; see ``prefill_pace``."""
 _FIXED_BYTES = {"cpu": 128 << 20, "cuda": 512 << 20}
 """The runtime itself and, on a GPU, CUDA's context: estimates."""
 _NUM_SEQUENCES = 2
@@ -26,7 +24,7 @@ _NUM_SCORE_BUFFERS = 3
 
 @dataclass(frozen=True, slots=True)
 class MemoryNeeds:
-    """Bytes that running a model takes at least, as far as its manifest tells."""
+    """The minimum of bytes that a model needs, calculated from its manifest."""
 
     weights: int
     cache: int
@@ -49,7 +47,7 @@ class MemoryNeeds:
 
 
 def plan_memory(folder: ModelFolder, context_tokens: int) -> MemoryNeeds:
-    """Return what a model will take: its files, one document's KV caches, and room to compute."""
+    """Return what a model needs: its files, one document's KV caches, and room to compute."""
     manifest = folder.manifest
     tokens = min(context_tokens, manifest.context_length)
     architecture = manifest.architecture
@@ -69,14 +67,12 @@ def cache_bytes_of_a_document(manifest: Manifest, context_tokens: int) -> int:
 
 
 def available_memory() -> int:
-    """Return the bytes that this process could have, swap included, within a container's limit."""
+    """Return the bytes that this process can take, swap included, within a container's limit."""
     import psutil  # noqa: PLC0415 (nothing else of the server needs it)
 
     available = int(psutil.virtual_memory().available + psutil.swap_memory().free)
-    # "max" where there is no limit; no such file outside Linux and in older containers.
-    with suppress(OSError, ValueError):
-        available = min(available, int(_CONTAINER_LIMIT.read_text(encoding="ascii")))
-    return available
+    left = memory_left()
+    return available if left is None else min(available, left)
 
 
 def size_text(num_bytes: int) -> str:

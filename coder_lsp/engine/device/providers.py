@@ -1,7 +1,8 @@
-"""Which execution provider runs a model: chosen by what was found, without asking anything more.
+"""Which execution provider runs a model: chosen by a description of the machine alone.
 
-``auto`` takes the GPU where the model was made for one and all it needs is there; otherwise the
-CPU, and says why. ``cuda`` and ``tensorrt`` are orders: what stands against them is an error.
+``auto`` takes the GPU if the model was made for one and everything that it needs is there;
+otherwise it takes the CPU and says why. ``cuda`` and ``tensorrt`` are orders: whatever prevents
+them is an error.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ _USE_CPU = "or set 'providers' to 'cpu'"
 
 @dataclass(frozen=True, slots=True)
 class ProviderChoice:
-    """What a model is to run on.
+    """What a model runs on.
 
-    ``cache_bytes`` is the memory that is left for KV caches, None where nobody could tell.
-    ``notices`` say what was fallen back from, why, and what can be done; empty: all is well.
-    ``may_fall_back``: whether the CPU will do when the provider fails after all.
+    ``cache_bytes`` is the memory that is left for KV caches; None if that is unknown.
+    ``notices`` say why it is not the GPU and what the user can do; empty: nothing is wrong.
+    ``may_fall_back``: whether the CPU is used if the provider fails.
     """
 
     name: ProviderName
@@ -39,7 +40,7 @@ class ProviderChoice:
 
 
 def needs_gpu(setting: Providers, target: Target) -> bool:
-    """Whether a GPU is in question at all; looking for one takes time."""
+    """Whether a GPU is considered; looking for one takes time."""
     return setting in {"cuda", "tensorrt"} or (setting == "auto" and target == "cuda")
 
 
@@ -63,28 +64,28 @@ def choose_provider(
 
 
 def choose_cpu_after_all(needs: MemoryNeeds, hardware: Hardware, problem: str) -> ProviderChoice:
-    """Choose the CPU because the GPU failed. Raises ``EngineError`` where that will not do."""
+    """Choose the CPU because the GPU failed. Raises ``EngineError`` if memory does not suffice."""
     return _choose_cpu(needs, hardware, (fallen_back(problem),))
 
 
 def fallen_back(problem: str) -> str:
-    """Say that the CPU does what the GPU should have done."""
+    """Return the notice that the model runs on the CPU instead of the GPU."""
     return f"Completions run on the CPU, not on the GPU, and are slow. {problem}"
 
 
 def cuda_problem(target: Target, needs: MemoryNeeds, hardware: Hardware) -> str | None:
-    """Return what stands against running a model on the GPU, with its remedy; None: nothing."""
+    """Return what prevents running a model on the GPU, with its remedy; None: nothing."""
     problem = machine_problem(hardware)
     if problem is None and target == "cpu":
         problem = (
-            "This model was exported for the CPU: the GPU's kernels want it in another form. "
+            "This model was exported for the CPU, and the GPU's kernels need another form. "
             f"Install it again with --target cuda, {_USE_CPU}."
         )
     return problem or _memory_problem(needs, hardware)
 
 
 def machine_problem(hardware: Hardware) -> str | None:
-    """Return what stands against running anything on the GPU, with its remedy."""
+    """Return what prevents running any model on the GPU, with its remedy; None: nothing."""
     if CUDA_PROVIDER not in hardware.providers:
         return (
             "ONNX Runtime here is the build for the CPU. Run\n"
@@ -100,7 +101,7 @@ def machine_problem(hardware: Hardware) -> str | None:
     if hardware.runtime_cuda is not None and hardware.driver_cuda[0] < hardware.runtime_cuda:
         found = ".".join(map(str, hardware.driver_cuda))
         return (
-            f"The NVIDIA driver can do CUDA up to {found}; ONNX Runtime here needs CUDA "
+            f"The NVIDIA driver supports CUDA up to {found}; ONNX Runtime here needs CUDA "
             f"{hardware.runtime_cuda}. Update the driver, {_USE_CPU}."
         )
     if hardware.missing_libraries:
@@ -115,14 +116,13 @@ def machine_problem(hardware: Hardware) -> str | None:
 
 def _memory_problem(needs: MemoryNeeds, hardware: Hardware) -> str | None:
     if not hardware.gpus:
-        return None  # nobody could tell; if it is too little, ONNX Runtime will say so
-    # Provider options name the first device, and so does the driver's order.
-    gpu = hardware.gpus[0]
+        return None  # unknown; if it is too little, ONNX Runtime fails
+    gpu = hardware.gpus[0]  # CUDA's first, which the providers' options name
     if gpu.free_bytes >= needs.total:
         return None
     return (
         f"The model needs {needs} of the GPU's memory; {size_text(gpu.free_bytes)} of "
-        f"{size_text(gpu.total_bytes)} are free on {gpu.name}. Close what else uses the GPU, lower "
+        f"{size_text(gpu.total_bytes)} is free on {gpu.name}. Close what else uses the GPU, lower "
         f"contextTokens, install the model with a smaller --precision, {_USE_CPU}."
     )
 
@@ -150,9 +150,9 @@ def _tensorrt_problem(hardware: Hardware) -> str | None:
 def _choose_cpu(needs: MemoryNeeds, hardware: Hardware, notices: tuple[str, ...]) -> ProviderChoice:
     if needs.total > hardware.memory_bytes:
         raise EngineError(
-            f"The model needs {needs} of memory, and {size_text(hardware.memory_bytes)} can be "
-            "had, swap included. Close other programs, lower contextTokens, or install a smaller "
-            "model or --precision."
+            f"The model needs {needs} of memory, and {size_text(hardware.memory_bytes)} is "
+            "available (including swap). Close other programs, lower contextTokens, or install a "
+            "smaller model or --precision."
         )
     return ProviderChoice("cpu", needs.left_for_cache(hardware.memory_bytes), notices)
 
@@ -161,7 +161,7 @@ def _slow_notices(target: Target) -> tuple[str, ...]:
     if target == "cpu":
         return ()
     notice = (
-        "This model was exported for the GPU and runs on the CPU, as the setting providers asks "
-        "for. Installed with --target cpu it would be faster there."
+        "This model was exported for the GPU and runs on the CPU, because the setting providers "
+        "says so. Installed with --target cpu it would be faster there."
     )
     return (notice,)

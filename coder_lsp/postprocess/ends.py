@@ -3,8 +3,8 @@
 import re
 
 from coder_lsp.documents.document import is_closing_tail
+from coder_lsp.postprocess.draft import Cut, Draft
 from coder_lsp.postprocess.place import Place
-from coder_lsp.postprocess.rule import Cut, Draft
 
 _LAST_LINE_END = re.compile(r"[^\S\n]*\n[^\S\n]*")
 
@@ -13,6 +13,12 @@ def judge_line_end(draft: Draft, place: Place) -> Cut | None:
     """End with the line where the completion may have only one."""
     end = draft.text.find("\n")
     return None if place.is_multiline or end < 0 else Cut(end, end + 1)
+
+
+def judge_empty(draft: Draft, place: Place) -> Cut | None:
+    """Refuse a completion that contains only blanks."""
+    del place
+    return Cut(0, 0) if draft.has_ended and not draft.text.strip() else None
 
 
 def judge_blank_tail(draft: Draft, place: Place) -> Cut | None:
