@@ -27,6 +27,7 @@ _MODULES = types.MappingProxyType(
         "long-context": "bench.long_context",
         "lookup": "bench.lookup.command",
         "order": "bench.order.command",
+        "real-models": "bench.real_models.command",
         "restart": "bench.restart",
         "rounding": "bench.rounding.command",
         "server": "bench.server",

@@ -1,4 +1,4 @@
-"""The command ``coder-lsp-export``; with ``progress_report.py`` all that the exporter prints."""
+"""The command ``coder-lsp-export``. Only this module and ``progress_report.py`` print."""
 
 import signal
 import sys
@@ -22,7 +22,7 @@ from onnx_export.source import HuggingFaceFolder, MadeUp, Source, open_source
 from onnx_export.via_optimum import export_via_optimum
 
 _PATH = click.Path(path_type=Path)
-# What shells say of a program that Ctrl-C ended.
+# The exit status of a program that Ctrl-C ended.
 _INTERRUPTED = 130
 
 
@@ -137,7 +137,7 @@ def command(
 
 def main() -> None:
     """Run the command line."""
-    # A parent process asks to end by this signal; the lock and what is written want care then too.
+    # A parent process ends this one by SIGTERM. The lock and the partial folder need care then too.
     signal.signal(signal.SIGTERM, _interrupt)
     command(prog_name="coder-lsp-export")
 
@@ -200,8 +200,8 @@ def _how_to_go_on(out_dir: Path) -> str:
         return "Interrupted before anything was written."
     size = sum(path.stat().st_size for path in partial.iterdir())
     return (
-        f"Interrupted. {size / 1e9:.2f} GB lie in {partial}: the same command goes on from there, "
-        "and removing that folder frees the space."
+        f"Interrupted. {partial} holds {size / 1e9:.2f} GB, and the same command continues there. "
+        "Removing that folder frees the space."
     )
 
 

@@ -1,4 +1,4 @@
-"""Every exception that the exporter raises on purpose.
+"""All exceptions that the exporter raises.
 
 ::
 
