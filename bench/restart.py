@@ -113,12 +113,12 @@ def _restart(settings: Settings, snapshot: DocumentSnapshot, *, is_cold: bool) -
 def _answer(backend: LocalBackend, snapshot: DocumentSnapshot) -> Answer:
     request = Request(snapshot, GenerationOptions(max_new_tokens=1))
     began = time.perf_counter()
-    first: Answer | None = None
-    for chunk in backend.stream(request, CancellationToken()):  # to its end, or nothing is kept
-        if first is None and chunk.usage.num_generated_tokens:
-            first = Answer(chunk.text, (time.perf_counter() - began) * 1e3, chunk.usage)
-    assert first is not None
-    return first
+    chunks = backend.stream(request, CancellationToken())
+    chunk = next(chunk for chunk in chunks if chunk.logprobs)
+    answer = Answer(chunk.text, (time.perf_counter() - began) * 1e3, chunk.usage)
+    for _ in chunks:  # what is left ends the generation
+        pass
+    return answer
 
 
 def _long_document(folder: Path) -> DocumentSnapshot:
