@@ -18,6 +18,7 @@ _MODULES = types.MappingProxyType(
         "exactness": "bench.exactness",
         "export": "bench.export",
         "gguf": "bench.gguf_command",
+        "gguf-agreement": "bench.gguf_agreement",
         "gpu": "bench.gpu.command",
         "infilling": "bench.infilling",
         "opening": "bench.opening",
@@ -26,12 +27,14 @@ _MODULES = types.MappingProxyType(
         "long-context": "bench.long_context",
         "lookup": "bench.lookup.command",
         "order": "bench.order.command",
+        "real-models": "bench.real_models.command",
         "restart": "bench.restart",
         "rounding": "bench.rounding.command",
         "server": "bench.server",
         "soak": "bench.soak",
         "stopping": "bench.stopping",
         "tables": "bench.tables.command",
+        "tokenization": "bench.tokenization",
         "traces": "bench.make_traces",
     }
 )

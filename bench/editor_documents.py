@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from bench.replay import Keystroke
+from coder_lsp.child_client import ChildClient
 from coder_lsp.documents.document import DocumentSnapshot
-from coder_lsp.lsp.child_client import ChildClient
 
 
 class EditorDocuments:

@@ -115,7 +115,8 @@ def _add_rotary(writer: gguf.GGUFWriter, config: DeepseekV2Config) -> None:
 
 def _add_tokenizer(writer: gguf.GGUFWriter, config: DeepseekV2Config, path: Path) -> None:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = json.loads(text)
     except (OSError, ValueError) as exc:
         raise BenchError(f"{path} should be the model's tokenizer.json: {exc}.") from exc
     tokens = [f"[PAD{i}]" for i in range(config.vocab_size)]
@@ -129,6 +130,8 @@ def _add_tokenizer(writer: gguf.GGUFWriter, config: DeepseekV2Config, path: Path
     writer.add_tokenizer_pre(_PRE_TOKENIZER)
     writer.add_token_list(tokens)
     writer.add_token_types(types)
+    # llama.cpp's way of splitting text is not this tokenizer's in every case, so it is kept whole.
+    writer.add_string(gguf.Keys.Tokenizer.HF_JSON, text)
     writer.add_token_merges([_merge(merge) for merge in document["model"]["merges"]])
     writer.add_bos_token_id(config.bos_token_id)
     writer.add_eos_token_id(config.eos_token_id)

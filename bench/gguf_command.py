@@ -1,12 +1,16 @@
 """``python -m bench gguf``: the model that a peer runs."""
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
 
+from bench.errors import BenchError
 from bench.gguf import GgufType, write_gguf
+from onnx_export.agreement import NEAR_TIE
 from onnx_export.checkpoint import Checkpoint
 from onnx_export.config import CONFIG_NAME
 from onnx_export.deepseek_v2_config import read_deepseek_v2_config
@@ -16,6 +20,10 @@ if TYPE_CHECKING:
     from onnx_export.weights import Weights
 
 _PATH = click.Path(path_type=Path)
+# Of the logits of two right implementations, at the first token that they choose differently.
+_LARGEST_GAPS: Mapping[GgufType, float] = MappingProxyType(
+    {"f32": NEAR_TIE, "f16": 0.05, "q8_0": 0.5, "q4_0": 3.0}
+)
 
 
 @click.command()
@@ -35,7 +43,8 @@ _PATH = click.Path(path_type=Path)
     "--verify",
     type=_PATH,
     metavar="MODEL_DIR",
-    help="Compare greedy continuations in llama-server with those of this model folder (fp32).",
+    help="Compare greedy continuations in llama-server with those of this model folder (fp32); "
+    "exit status 1 if they differ by more than rounding.",
 )
 def command(
     source: Path,
@@ -67,10 +76,10 @@ def command(
         write_gguf(out, out.stem, config, weights, tokenizer, kind)
     print(f"{out}: {kind}, {out.stat().st_size / 1e6:.1f} MB")
     if verify is not None:
-        _verify(out, verify)
+        _verify(out, verify, _LARGEST_GAPS[kind])
 
 
-def _verify(out: Path, model: Path) -> None:
+def _verify(out: Path, model: Path, largest_gap: float) -> None:
     # Imported here because it starts ONNX Runtime and a peer.
     from bench.gguf_verify import verify_gguf  # noqa: PLC0415
 
@@ -80,3 +89,9 @@ def _verify(out: Path, model: Path) -> None:
         f"{agreement.num_near_ties} near ties (largest gap {agreement.largest_gap:.2g}); "
         f"prompts of up to {agreement.longest_prompt} tokens"
     )
+    if not agreement.largest_gap <= largest_gap:
+        raise BenchError(
+            f"{out} is not the model in {model}: a token that llama-server chose is "
+            f"{agreement.largest_gap:.2g} below our best one, and {largest_gap} is what rounding "
+            "explains. Compare the tensors of both."
+        )

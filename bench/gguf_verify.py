@@ -27,8 +27,9 @@ _SHARES = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
 class Agreement:
     """Of greedy continuations; a near tie is a first difference between two logits so close.
 
-    ``largest_gap``: how far, at a first difference, the logit of llama-server's token lies below
-    our best one.
+    ``largest_gap``: how far, at a first difference, the logit of llama-server's token is below our
+    best one. Of ``num_tokens`` that llama-server generated, ``num_agreeing`` are the ones that we
+    would have chosen after the very same tokens.
     """
 
     num_prompts: int
@@ -36,6 +37,8 @@ class Agreement:
     num_near_ties: int
     longest_prompt: int
     largest_gap: float
+    num_tokens: int
+    num_agreeing: int
 
 
 def verify_gguf(gguf: Path, model: Path) -> Agreement:
@@ -45,14 +48,17 @@ def verify_gguf(gguf: Path, model: Path) -> Agreement:
     prompts = list(_prompts(folder))
     flags = ("-c", str(LONGEST_PROMPT + 64), "-b", "512", "-ub", "512", *_EXACT)
     with running_llama_server(find_llama_server(), gguf, NUM_THREADS, flags) as server:
-        gaps = [_gap_at_difference(runner, ids, _continue(server, ids)) for ids in prompts]
-    differences = [gap for gap in gaps if gap > 0]
+        gaps = [_gaps(runner, ids, _continue(server, ids)) for ids in prompts]
+    first = [next((gap for gap in of_prompt if gap > 0), 0.0) for of_prompt in gaps]
+    differences = [gap for gap in first if gap > 0]
     return Agreement(
         num_prompts=len(prompts),
-        num_equal=len(gaps) - len(differences),
+        num_equal=len(first) - len(differences),
         num_near_ties=sum(gap < NEAR_TIE for gap in differences),
         longest_prompt=max(map(len, prompts)),
         largest_gap=max(differences, default=0.0),
+        num_tokens=sum(map(len, gaps)),
+        num_agreeing=sum(gap == 0 for of_prompt in gaps for gap in of_prompt),
     )
 
 
@@ -84,15 +90,14 @@ def _continue(server: LlamaServer, token_ids: Sequence[int]) -> list[int]:
     return [int(token_id) for token_id in answer["tokens"]]
 
 
-def _gap_at_difference(
+def _gaps(
     runner: ModelRunner, prompt_ids: Sequence[int], generated_ids: Sequence[int]
-) -> float:
-    """Return our best logit less that of llama-server's choice where they first differ, or 0."""
+) -> list[float]:
+    """Return for each token how far its logit is below our best one; 0 where we agree."""
     cache = runner.create_cache(len(prompt_ids) + len(generated_ids))
     logits = runner.run(cache, list(prompt_ids), CancellationToken())[-1]
+    gaps = []
     for token_id in generated_ids:
-        gap = float(np.max(logits) - logits[token_id])
-        if gap > 0:
-            return gap
+        gaps.append(float(np.max(logits) - logits[token_id]))
         logits = runner.run(cache, [token_id], CancellationToken())[-1]
-    return 0.0
+    return gaps

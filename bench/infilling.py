@@ -25,10 +25,12 @@ from bench.unanchored import UnanchoredBackend
 from coder_lsp.backends.base import Backend
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.completion.completer import CompletionRequest, complete
+from coder_lsp.cli.options import parse_model
+from coder_lsp.completion.generation import complete
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 
 PromptOrder = Literal["anchored", "psm", "spm"]
@@ -58,7 +60,7 @@ class Filler:
         is_product = self._way == "product"
         line_end = "" if self._way == "plain" else task.line_end
         snapshot = task.document(line_end if is_product else "")
-        request = CompletionRequest(
+        request = Request(
             snapshot,
             self._options,
             multiline="never" if task.is_single_line else "auto",
@@ -88,7 +90,7 @@ class Filler:
     type=click.Choice(["anchored", "psm", "spm"]),
     help="The order of the prompt's parts; anchored is the product's.",
 )
-@click.option("--model", default="", help="Model folder; the embedded one if left out.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model)
 @click.option("--max-new-tokens", default=128, show_default=True)
 @click.option("--threads", default=0, show_default=True, help="0 chooses by the machine.")
 @click.option("--workers", "num_workers", default=1, show_default=True, help="Tests run at once.")
@@ -191,16 +193,24 @@ def summary(scores: list[Score]) -> dict[str, float]:
 
 UNHURRIED_MS = 600_000
 """Nobody waits here: the window must be whole even if the machine is busy."""
+WINDOW_TOKENS = 2048
+"""The same for every model and machine, so that figures can be compared. Every task fits."""
 
 
 def load_backend(
     model: str, order: PromptOrder, threads: int, way: Way
 ) -> tuple[Backend, ModelFolder]:
     """Load a model folder for a way; return what completes, and the folder."""
-    settings = Settings(model=model, time_budget_ms=UNHURRIED_MS, disk_cache=False, threads=threads)
+    settings = Settings(
+        model=model,
+        time_budget_ms=UNHURRIED_MS,
+        context_tokens=WINDOW_TOKENS,
+        disk_cache=False,
+        threads=threads,
+    )
     folder = ModelFolder.read(model_path(settings.model))
     if way != "product":
         return PlainBackend(folder, threads), folder
     if order == "anchored":
         return LocalBackend.load(settings), folder
-    return UnanchoredBackend(folder, settings.context_tokens, order, threads), folder
+    return UnanchoredBackend(folder, WINDOW_TOKENS, order, threads), folder

@@ -17,6 +17,7 @@ from bench.peers import peer_settings, run_peer
 from bench.records import KeystrokeRecord, distribution, our_figures
 from bench.result_file import write_result
 from bench.trace import Trace, read_traces
+from coder_lsp.cli.options import parse_model
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.settings import Settings
 from coder_lsp.tokenizer import Tokenizer
@@ -41,14 +42,14 @@ class _Plan:
 
 @click.command()
 @click.option("--traces", "traces_dir", type=_PATH, default=TRACES, help="Default: bench/traces.")
-@click.option("--model", default="", metavar="DIR", help="Default: the embedded model.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model, metavar="DIR")
 @click.option("--peer", type=click.Choice(["llama-server"]), help="Replay them there, too.")
 @click.option("--peer-model", type=_PATH, metavar="GGUF", help="Default: mini's, converted.")
 @click.option("--json", "out", type=_PATH, required=True, help="Where to write the figures.")
 @click.option("--records", type=_PATH, help="Where to write one line a keystroke (JSONL).")
 @click.option("--limit", type=int, help="About so many keystrokes, the first of each trace.")
 @click.option("--threads", default=2, show_default=True, help="Of each side.")
-@click.option("--window", default=_DEFAULTS.context_tokens, show_default=True)
+@click.option("--window", default=2048, show_default=True)
 @click.option("--max-new-tokens", default=_DEFAULTS.max_new_tokens, show_default=True)
 @click.option("--speed", default=_PACING.speed, show_default=True, help="Divides all pauses.")
 @click.option("--longest-pause-ms", default=_PACING.longest_pause_ms, show_default=True)
@@ -93,7 +94,7 @@ def command(
 
 
 def _run_ours(plan: _Plan, model: str, script: Path | None) -> list[KeystrokeRecord]:
-    arguments = ["--model", model] if model else []
+    arguments = ["--model", model]
     if script is not None:
         arguments += ["--backend", "scripted", "--script", str(script)]
     settings = {

@@ -17,6 +17,7 @@ import click
 from bench.result_file import write_result
 from bench.source_prompts import source_texts
 from bench.stdio_client import StdioClient, start_server
+from coder_lsp.cli.options import parse_model
 
 _URI = "file:///opening.py"
 _POLL_SECONDS = 0.2
@@ -25,7 +26,7 @@ _QUIET_POLLS = 10
 
 
 @click.command("opening")
-@click.option("--model", default="", metavar="DIR", help="Default: the embedded model.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model, metavar="DIR")
 @click.option("--lines", default=2000, show_default=True)
 @click.option("--time-budget-ms", default=600, show_default=True)
 @click.option("--json", "out", type=click.Path(path_type=Path), required=True)

@@ -17,7 +17,7 @@ from bench.server_figures import (
     late_answer_figures,
 )
 from bench.trace import Trace
-from coder_lsp.lsp.child_client import ChildClient, start_child
+from coder_lsp.child_client import ChildClient, start_child
 
 Report = Callable[[str], None]
 

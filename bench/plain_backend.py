@@ -1,14 +1,14 @@
 """The model without the product around it, as models are usually measured."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.engine import Engine
 from coder_lsp.engine.options import EngineOptions
 from coder_lsp.generation import GenerationChunk
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.fim_template import NUM_TEMPLATE_TOKENS, arrange
+from coder_lsp.request import Request
 
 
 class PlainBackend:
@@ -25,6 +25,11 @@ class PlainBackend:
         return self._engine.manifest.name
 
     @property
+    def time_budget_ms(self) -> int:
+        """No limit: nobody waits."""
+        return 0
+
+    @property
     def is_instruct(self) -> bool:
         """Whether the manifest says that the model was trained to chat."""
         return self._engine.manifest.is_instruct
@@ -35,8 +40,8 @@ class PlainBackend:
         return ()
 
     def stream(
-        self, request: FimRequest, cancellation: CancellationToken
-    ) -> Iterator[GenerationChunk]:
+        self, request: Request, cancellation: CancellationToken
+    ) -> Generator[GenerationChunk, None, None]:
         """Generate; where the document is too long, the prefix loses its beginning."""
         encode, manifest = self._engine.tokenizer.encode, self._engine.manifest
         suffix_ids = encode(request.snapshot.suffix)
@@ -48,7 +53,7 @@ class PlainBackend:
 
     def prepare(
         self,
-        request: FimRequest,
+        request: Request,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None = None,
     ) -> int:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-Source = Literal["running", "trie", "cache", "model"]
+Source = Literal["running", "completion cache", "cache", "model"]
+"""Where an answer came from. ``cache``: the model, with a part of the prompt in the KV cache."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,13 @@ import click
 
 from bench.result_file import write_result
 from bench.source_prompts import source_texts
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
+from coder_lsp.cli.options import parse_model
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.generation import GenerationOptions, GenerationUsage
 from coder_lsp.paths import CACHE_VARIABLE, sequences_path
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 
 _UNHURRIED_MS = 600_000
@@ -40,7 +41,7 @@ class Answer:
 
 
 @click.command("restart")
-@click.option("--model", default="", metavar="DIR", help="Default: the embedded model.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model, metavar="DIR")
 @click.option("--context-tokens", type=int, default=1600, show_default=True)
 @click.option("--repetitions", type=int, default=5, show_default=True, help="Restarts.")
 @click.option("--json", "out", type=click.Path(path_type=Path), required=True)
@@ -101,7 +102,7 @@ def _restart(settings: Settings, *, is_cold: bool) -> Answer:
 
 
 def _answer(backend: LocalBackend, snapshot: DocumentSnapshot) -> Answer:
-    request = FimRequest(snapshot, GenerationOptions(max_new_tokens=1))
+    request = Request(snapshot, GenerationOptions(max_new_tokens=1))
     began = time.perf_counter()
     chunk = next(iter(backend.stream(request, CancellationToken())))
     return Answer(chunk.text, (time.perf_counter() - began) * 1e3, chunk.usage)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 from bench.records import Source
 
@@ -47,9 +47,9 @@ class BackgroundCounters:
 def answer_figures(stats: Mapping[str, Any]) -> AnswerFigures:
     """Read what ``coder-lsp.stats`` tells of the last answer; what is missing there is 0."""
     last = stats.get("lastCompletion") or {}
-    source = _source(last.get("source"))
+    source = _source(last)
     # The times of a generation that an earlier request began are not this request's.
-    is_own = source not in {"running", "trie"} and last.get("totalMs") is not None
+    is_own = source not in {"running", "completion cache"} and last.get("totalMs") is not None
     return AnswerFigures(
         source=source,
         num_prompt_tokens=last.get("numPromptTokens", 0),
@@ -81,5 +81,8 @@ def background_counters(stats: Mapping[str, Any]) -> BackgroundCounters:
     )
 
 
-def _source(name: Any) -> Source:
-    return cast("Source", name) if name in get_args(Source) else "model"
+def _source(last: Mapping[str, Any]) -> Source:
+    name = last.get("source")
+    if name in {"running", "completion cache"}:
+        return cast("Source", name)
+    return "cache" if last.get("numCachedTokens") else "model"

@@ -23,8 +23,9 @@ from bench.make_traces import TRACES
 from bench.replay import Keystroke, replay
 from bench.result_file import write_result
 from bench.trace import Trace, read_traces
+from coder_lsp.child_client import ChildClient, start_child
+from coder_lsp.cli.options import parse_model
 from coder_lsp.documents.document import DocumentSnapshot
-from coder_lsp.lsp.child_client import ChildClient, start_child
 
 _PATIENCE_SECONDS = 30.0
 _SAMPLE_SECONDS = 5.0
@@ -48,7 +49,7 @@ class Tally:
 @click.option("--cache-megabytes", default=16, show_default=True)
 @click.option("--pause-ms", default=60.0, show_default=True, help="Between two keystrokes.")
 @click.option("--traces", "traces_dir", type=click.Path(path_type=Path), default=TRACES)
-@click.option("--model", default="", metavar="DIR", help="Default: the embedded model.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model, metavar="DIR")
 @click.option("--json", "out", type=click.Path(path_type=Path), required=True)
 def command(
     *,
@@ -62,7 +63,7 @@ def command(
 ) -> None:
     """Replay traces over many documents; report memory and what was left unanswered."""
     traces = read_traces(traces_dir)
-    arguments = ("--model", model) if model else ()
+    arguments = ("--model", model)
     settings = {"cacheMegabytes": cache_megabytes, "diskCache": False}
     tally, memory = Tally(), list[int]()
 

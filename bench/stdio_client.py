@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.errors import BenchError
-from coder_lsp.lsp.child_client import uncounted
+from coder_lsp.child_client import uncounted
 
 _END_SECONDS = 5.0
 

@@ -22,11 +22,12 @@ import click
 
 from bench.result_file import write_result
 from bench.stdio_client import StdioClient, start_server
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
+from coder_lsp.cli.options import parse_model
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 
 _URI = "file:///stopping.py"
@@ -37,7 +38,7 @@ _BEGUN_SECONDS = 0.005
 
 
 @click.command()
-@click.option("--model", default="", metavar="DIR", help="Default: the embedded model.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model, metavar="DIR")
 @click.option("--trials", default=100, show_default=True)
 @click.option("--lines", default=400, show_default=True, help="Of the file that is completed.")
 @click.option("--seed", default=0, show_default=True)
@@ -84,9 +85,9 @@ def _measure_engine(model: str, text: str, chance: random.Random, trials: int) -
     return _EngineFigures(backend.model, prefill, stops)
 
 
-def _request(text: str, num_tokens: int) -> FimRequest:
+def _request(text: str, num_tokens: int) -> Request:
     snapshot = DocumentSnapshot(_URI, 1, "python", text, len(text))
-    return FimRequest(snapshot, GenerationOptions(max_new_tokens=num_tokens))
+    return Request(snapshot, GenerationOptions(max_new_tokens=num_tokens))
 
 
 def _duration(backend: LocalBackend, text: str, *, num_tokens: int) -> float:

@@ -1,9 +1,8 @@
 """The product's window and healing with an unanchored prompt, to compare orders with."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Literal
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.engine import Engine
 from coder_lsp.engine.options import EngineOptions
@@ -15,6 +14,7 @@ from coder_lsp.prompt.fim_template import arrange
 from coder_lsp.prompt.healing import healing_start
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget
+from coder_lsp.request import Request
 
 UnanchoredOrder = Literal["psm", "spm"]
 
@@ -75,6 +75,11 @@ class UnanchoredBackend:
         return self._engine.manifest.name
 
     @property
+    def time_budget_ms(self) -> int:
+        """No limit: nobody waits."""
+        return 0
+
+    @property
     def is_instruct(self) -> bool:
         """Whether the manifest says that the model was trained to chat."""
         return self._engine.manifest.is_instruct
@@ -85,8 +90,8 @@ class UnanchoredBackend:
         return ()
 
     def stream(
-        self, request: FimRequest, cancellation: CancellationToken
-    ) -> Iterator[GenerationChunk]:
+        self, request: Request, cancellation: CancellationToken
+    ) -> Generator[GenerationChunk, None, None]:
         """Generate after the prompt that stands for the document now."""
         snapshot = request.snapshot
         budget = TokenBudget.share(self._context_tokens, request.options.max_new_tokens)
@@ -106,7 +111,7 @@ class UnanchoredBackend:
 
     def prepare(
         self,
-        request: FimRequest,
+        request: Request,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None = None,
     ) -> int:

@@ -1,4 +1,4 @@
-"""A token that is handed down with a piece of work and tested by whoever does it."""
+"""A token that is passed down with a piece of work, so that the work can be stopped."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ class CancellationToken:
         return self._cancelled
 
     def cancel(self) -> None:
-        """Cancel, and call whoever asked to be interrupted; calling it again does nothing."""
+        """Cancel, and call the callbacks of ``interrupting``; a second call does nothing."""
         with self._lock:
             if self._cancelled:
                 return
@@ -31,7 +31,7 @@ class CancellationToken:
             callback()
 
     def raise_if_cancelled(self) -> None:
-        """Raise ``Cancelled`` when the work should not go on."""
+        """Raise ``Cancelled`` if the work should stop."""
         if self._cancelled:
             raise Cancelled("The work was cancelled.")
 
@@ -39,8 +39,8 @@ class CancellationToken:
     def interrupting(self, callback: Callable[[], None]) -> Iterator[None]:
         """Call ``callback`` on ``cancel``, from the cancelling thread, while the block runs.
 
-        For work that cannot look at the token, such as a running ONNX graph. When the token is
-        cancelled already, ``callback`` is called at once.
+        For work that cannot look at the token, such as a running ONNX graph. If the token is
+        cancelled already, ``callback`` is called immediately.
         """
         with self._lock:
             already = self._cancelled

@@ -19,7 +19,15 @@ A message says what was expected, what was found and what to do next.
 
 
 class CoderError(Exception):
-    """The root of the tree."""
+    """The root of the tree.
+
+    Errors that differ only in details such as numbers have one ``kind``, and the user sees one of
+    them. It is the message unless another is given.
+    """
+
+    def __init__(self, message: str = "", *, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind or message
 
 
 class FormatError(CoderError):

@@ -1,4 +1,4 @@
-"""What is asked of a generation, and what comes out of it, piece by piece."""
+"""The options of a generation, and its results, piece by piece."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,7 @@ FinishReason = Literal["stop", "length", "cancelled"]
 class GenerationOptions:
     """How to generate. ``temperature`` 0 is greedy; ``top_p`` and ``seed`` matter only above 0.
 
-    ``num_branches``: how many of the likeliest other tokens to tell of at each step.
+    ``num_branches``: how many of the likeliest other tokens to report at each step.
     """
 
     max_new_tokens: int = 64
@@ -41,10 +41,10 @@ class GenerationUsage:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A token that was not chosen, from which another completion may go on.
+    """A token that was not chosen, from which another completion can continue.
 
-    ``token_ids`` are those generated until then and that token; whoever made them knows what they
-    are. ``offset`` counts the characters before the token, ``logprob`` is the token's.
+    ``token_ids`` are the tokens generated before it and the token itself, as the backend numbers
+    them. ``offset`` is the number of characters before the token, ``logprob`` is the token's.
     """
 
     token_ids: tuple[int, ...]

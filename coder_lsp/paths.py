@@ -27,6 +27,11 @@ def models_path() -> Path:
     return _data_path() / "models"
 
 
+def default_model_path() -> Path:
+    """Return the file that names the default model."""
+    return _data_path() / "default-model.json"
+
+
 def downloads_path() -> Path:
     """Return the folder that holds a model's weights while the model is being installed."""
     return _data_path() / "downloads"

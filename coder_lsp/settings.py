@@ -54,7 +54,8 @@ class Settings:
     model: Annotated[
         str,
         About(
-            "Name of an installed model, or path of a model folder. Empty: the embedded model.",
+            "Name of an installed model, or absolute path of a model folder. Empty: the default "
+            "model.",
             reloads_model=True,
         ),
     ] = ""
@@ -83,16 +84,23 @@ class Settings:
         ),
     ] = "auto"
     max_new_tokens: Annotated[
-        int, About("Maximum number of tokens to generate for one completion.", numbers=(1, 4096))
+        int,
+        About(
+            "Maximum number of tokens to generate for one completion.",
+            numbers=(1, 4096),
+            reloads_model=True,
+        ),
     ] = 64
     time_budget_ms: Annotated[
         int,
         About(
-            "Maximum time in milliseconds before the text generated so far is shown.",
+            "Maximum time in milliseconds before the text generated so far is shown. "
+            "0: chosen for the model and the machine.",
             numbers=(50, 600_000),
+            is_automatic=True,
             reloads_model=True,
         ),
-    ] = 600
+    ] = 0
     alternatives: Annotated[
         int,
         About(
@@ -102,11 +110,13 @@ class Settings:
     context_tokens: Annotated[
         int,
         About(
-            "Maximum number of tokens of prompt and completion together.",
+            "Maximum number of tokens of prompt and completion together. "
+            "0: chosen for the model and the machine.",
             numbers=(128, 262_144),
+            is_automatic=True,
             reloads_model=True,
         ),
-    ] = 2048
+    ] = 0
     threads: Annotated[
         int,
         About(
@@ -122,11 +132,13 @@ class Settings:
     cache_megabytes: Annotated[
         int,
         About(
-            "Memory for the KV caches of all documents.",
+            "Memory in megabytes for the KV caches of all documents. "
+            "0: chosen for the model and the machine.",
             numbers=(16, 1_048_576),
+            is_automatic=True,
             reloads_model=True,
         ),
-    ] = 512
+    ] = 0
     disk_cache: Annotated[
         bool,
         About(
@@ -233,16 +245,23 @@ def max_completion_tokens(context_tokens: int) -> int:
     return context_tokens // 2
 
 
-def _disagreements(settings: Settings) -> tuple[SettingProblem, ...]:
-    limit = max_completion_tokens(settings.context_tokens)
-    if settings.max_new_tokens <= limit:
-        return ()
-    problem = (
-        f"{SECTION}.maxNewTokens is {settings.max_new_tokens}, and {SECTION}.contextTokens is "
-        f"{settings.context_tokens}. A completion gets at most half of the context: {limit} "
-        "tokens. Lower the first setting or raise the second."
+def completion_problem(max_new_tokens: int, context_tokens: int) -> str | None:
+    """Return what is wrong with a completion that is longer than the context has room for."""
+    limit = max_completion_tokens(context_tokens)
+    if max_new_tokens <= limit:
+        return None
+    return (
+        f"{SECTION}.maxNewTokens is {max_new_tokens}, and the context has {context_tokens} tokens. "
+        f"A completion gets at most half of the context: {limit} tokens. Lower "
+        f"{SECTION}.maxNewTokens, or raise {SECTION}.contextTokens if the model allows it."
     )
-    return (SettingProblem("maxNewTokens", problem),)
+
+
+def _disagreements(settings: Settings) -> tuple[SettingProblem, ...]:
+    if settings.context_tokens == 0:  # chosen when the model is loaded
+        return ()
+    problem = completion_problem(settings.max_new_tokens, settings.context_tokens)
+    return () if problem is None else (SettingProblem("maxNewTokens", problem),)
 
 
 def _unknown(key: Any) -> str:

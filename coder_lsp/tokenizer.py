@@ -47,7 +47,7 @@ class Tokenizer:
         return self._added.get(token)
 
     def token_bytes(self, token_id: int) -> bytes:
-        """Return the bytes that a token stands for; an added token stands for its name."""
+        """Return the bytes of a token; those of an added token are its name."""
         name = self._names.get(token_id)
         if name is not None:
             return name.encode("utf-8")

@@ -1,1 +1,1 @@
-"""From a Hugging Face folder to a model folder: the exporter, a stranger to coder_lsp."""
+"""The exporter: makes a model folder of a Hugging Face folder or a GGUF file."""

@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line; say which extra to install where its libraries are missing."""
+    """Run the command line; if a library is missing, say which extra to install."""
     try:
         from onnx_export import cli  # noqa: PLC0415 (its absence must be explained)
     except ModuleNotFoundError as exc:

@@ -33,7 +33,7 @@ def greedy_agreement(
 
     Row i are the reference's logits after the prompt and the continuation's first i tokens. As
     long as both agree, that is what the reference itself would have generated. Comparison ends
-    where the reference's two best logits lie within ``NEAR_TIE``, and at the first mismatch.
+    where the reference's two best logits differ by less than ``NEAR_TIE``, and at a mismatch.
     """
     best = reference_logits.argmax(axis=-1)
     two_best = np.partition(reference_logits, -2, axis=-1)[:, -2:]
@@ -52,13 +52,26 @@ def greedy_agreement(
 
 
 def rows_before_router_tie(margins: NDArray[np.float32]) -> int:
-    """Return how many of N positions lie before the first one where rounding chose an expert.
+    """Return how many of N positions come before the first one where rounding chose an expert.
 
     ``margins`` [N] are the reference's. What comes after attends to that position too, so two right
     implementations may differ there by what two experts differ by.
     """
     ties = np.flatnonzero(margins < ROUTER_TIE)
     return int(ties[0]) if len(ties) else len(margins)
+
+
+def relative_error(logits: NDArray[np.float32], reference_logits: NDArray[np.float32]) -> float:
+    """Return the root mean square of the differences as a part of the reference's spread.
+
+    The spread is that of a position's logits around their mean.
+    """
+    spread = reference_logits - reference_logits.mean(axis=-1, keepdims=True)
+    return _root_mean_square(logits - reference_logits) / _root_mean_square(spread)
+
+
+def _root_mean_square(values: NDArray[np.float32]) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64))))
 
 
 def max_abs_error(logits: NDArray[np.float32], reference_logits: NDArray[np.float32]) -> float:

@@ -1,4 +1,4 @@
-"""The command ``coder-lsp-export``; with ``progress_report.py`` all that the exporter prints."""
+"""The command ``coder-lsp-export``. Only this module and ``progress_report.py`` print."""
 
 import signal
 import sys
@@ -13,6 +13,7 @@ from rich.table import Table
 from onnx_export.config import RECOMMENDED, ExportConfig, Precision, Target
 from onnx_export.errors import ExportError
 from onnx_export.export import Labels, check, export
+from onnx_export.graph_run import require_runtime
 from onnx_export.inspection import inspect, tell
 from onnx_export.partial_folder import partial_path
 from onnx_export.progress_report import JsonReport, Style, reporting
@@ -21,7 +22,7 @@ from onnx_export.source import HuggingFaceFolder, MadeUp, Source, open_source
 from onnx_export.via_optimum import export_via_optimum
 
 _PATH = click.Path(path_type=Path)
-# What shells say of a program that Ctrl-C ended.
+# The exit status of a program that Ctrl-C ended.
 _INTERRUPTED = 130
 
 
@@ -127,7 +128,7 @@ def command(
             return
         _export(source, out_dir, config, labels, style)
         if isinstance(source, HuggingFaceFolder) and verify:
-            _verify(source.path, out_dir)
+            _verify(source.path, out_dir, config.precision)
     except ExportError as exc:
         _fail(style, str(exc), 1)
     except KeyboardInterrupt:
@@ -136,7 +137,7 @@ def command(
 
 def main() -> None:
     """Run the command line."""
-    # A parent process asks to end by this signal; the lock and what is written want care then too.
+    # A parent process ends this one by SIGTERM. The lock and the partial folder need care then too.
     signal.signal(signal.SIGTERM, _interrupt)
     command(prog_name="coder-lsp-export")
 
@@ -199,8 +200,8 @@ def _how_to_go_on(out_dir: Path) -> str:
         return "Interrupted before anything was written."
     size = sum(path.stat().st_size for path in partial.iterdir())
     return (
-        f"Interrupted. {size / 1e9:.2f} GB lie in {partial}: the same command goes on from there, "
-        "and removing that folder frees the space."
+        f"Interrupted. {partial} holds {size / 1e9:.2f} GB, and the same command continues there. "
+        "Removing that folder frees the space."
     )
 
 
@@ -219,20 +220,28 @@ def _require_verifiable(source: Source) -> None:
             "--verify needs a Hugging Face folder: transformers loads no other source here."
         )
     require_reference()
+    require_runtime()
 
 
-def _verify(hf_dir: Path, out_dir: Path) -> None:
+def _verify(hf_dir: Path, out_dir: Path, precision: Precision) -> None:
     # Imported here because it brings torch along.
-    from onnx_export.verify import verify  # noqa: PLC0415
+    from onnx_export.verify import require_agreement, verify  # noqa: PLC0415
 
-    table = Table("prompt tokens", "max logit error", "after rewind", "greedy tokens agreeing")
-    for row in verify(hf_dir, out_dir):
+    table = Table(
+        *("prompt tokens", "max logit error", "after rewind", "relative error"),
+        "greedy tokens agreeing",
+    )
+    rows = verify(hf_dir, out_dir)
+    for row in rows:
         table.add_row(
             str(row.num_prompt_tokens),
             f"{row.max_abs_logit_error:.2g}",
             f"{row.after_rewind_max_abs_error:.2g}",
+            f"{row.relative_error:.2g}",
             f"{row.num_agreeing} of {row.num_new_tokens}" + (" (near tie)" * row.is_near_tie),
         )
-    console = Console()
+    # On standard error, because --progress json has the other.
+    console = Console(stderr=True)
     console.print("Compared with transformers:")
     console.print(table)
+    require_agreement(precision, rows)

@@ -16,7 +16,7 @@ _Value = TypeVar("_Value", int, float, bool)
 def field(
     document: Mapping[str, Any], name: str, kind: type[_Value], default: _Value | None = None
 ) -> _Value:
-    """Return a field; null stands for an absent one. Raises ``ConfigError``."""
+    """Return a field; null means that it is absent. Raises ``ConfigError``."""
     value = document.get(name)
     if value is None:
         if default is None:
@@ -31,7 +31,7 @@ def field(
 
 
 def token_id(document: Mapping[str, Any], name: str) -> int | None:
-    """Return a token's id, or the first of a list of them; None stands for an absent token."""
+    """Return a token's id, or the first of a list of ids; None if the file names none."""
     value = document.get(name)
     if isinstance(value, list):
         value = value[0] if value else None

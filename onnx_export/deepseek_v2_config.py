@@ -122,7 +122,7 @@ _SUPPORTED: dict[str, tuple[Any, ...]] = {
     "model_type": ("deepseek_v2",),
     "hidden_act": ("silu", "swish", None),
     "q_lora_rank": (None,),
-    # The second is a slip of the pen in published files.
+    # The second is a misspelling in published files.
     "topk_method": ("greedy", "gready", None),
     "scoring_func": ("softmax", None),
     "norm_topk_prob": (False, None),

@@ -1,4 +1,4 @@
-"""Every exception that the exporter raises on purpose.
+"""All exceptions that the exporter raises.
 
 ::
 
@@ -9,7 +9,8 @@
     │   └── FimMissing       the model has no fill-in-the-middle tokens
     ├── OutputError          the model folder cannot be written
     │   └── RoomError        too little disk space or memory is left for it
-    └── ReferenceMissing     torch or transformers is not installed
+    ├── ReferenceMissing     torch or transformers is not installed
+    └── VerificationError    the finished export does not compute what transformers does
 
 A message says what was expected, what was found and what to do next.
 """
@@ -45,3 +46,7 @@ class RoomError(OutputError):
 
 class ReferenceMissing(ExportError):
     """Torch or transformers is not installed."""
+
+
+class VerificationError(ExportError):
+    """The finished export does not compute what transformers does."""

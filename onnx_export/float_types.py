@@ -1,4 +1,4 @@
-"""The types of what is not quantized."""
+"""The types of values that are not quantized."""
 
 from dataclasses import dataclass
 

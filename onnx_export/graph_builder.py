@@ -30,7 +30,7 @@ Attribute = int | float | str
 
 @dataclass(frozen=True, slots=True)
 class ExportGraph:
-    """A model whose weights are yet to be made: its initializers lie in ``WEIGHTS_NAME``."""
+    """A model whose weights are not made yet: its initializers refer to ``WEIGHTS_NAME``."""
 
     model: ir.Model
     segments: tuple[PlacedSegment, ...]

@@ -16,13 +16,7 @@ class GraphRun:
 
     def __init__(self, model_folder: Path, capacity: int) -> None:
         """Load the graph on the CPU. Raises ``ReferenceMissing`` without ONNX Runtime."""
-        try:
-            import onnxruntime  # noqa: PLC0415 (an export without --verify does not need it)
-        except ImportError as exc:
-            raise ReferenceMissing(
-                "Running the exported graph needs ONNX Runtime, which is not installed. "
-                "Install it with: pip install onnxruntime==1.32.0"
-            ) from exc
+        onnxruntime = require_runtime()
         options = onnxruntime.SessionOptions()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session = onnxruntime.InferenceSession(
@@ -64,6 +58,19 @@ class GraphRun:
             place = ("cpu", 0, buffer.dtype, shape, buffer.ctypes.data)
             self._binding.bind_input(tensor.name, *place)
             self._binding.bind_output(tensor.name.replace("past", "present", 1), *place)
+
+
+def require_runtime() -> Any:
+    """Return the module onnxruntime. Raises ``ReferenceMissing``, also without tokenizers."""
+    try:
+        import onnxruntime  # noqa: PLC0415 (an export without --verify does not need it)
+        import tokenizers  # noqa: F401, PLC0415
+    except ImportError as exc:
+        raise ReferenceMissing(
+            f"Running the exported graph needs {exc.name}, which is not installed. Install both "
+            "libraries that it needs with: pip install onnxruntime==1.32.0 tokenizers"
+        ) from exc
+    return onnxruntime
 
 
 def _with_tokens(tensor: Any, num_tokens: int) -> list[int]:

@@ -44,8 +44,8 @@ class Inspection:
 def inspect(path: Path) -> Inspection:
     """Read what a source says of itself.
 
-    Raises ``ExportError`` for a source that no export could read. A tokenizer that cannot serve is
-    told as a ``problem``.
+    Raises ``ExportError`` for a source that no export could read. If only the tokenizer cannot be
+    used, ``problem`` says why.
     """
     source = open_source(path)
     model = source.read_config()

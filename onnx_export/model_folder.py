@@ -29,7 +29,7 @@ GRAPH_NAME = "model.onnx"
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What the manifest says of the model beside its numbers."""
+    """What the manifest says about the model besides its numbers."""
 
     name: str
     source_model: str

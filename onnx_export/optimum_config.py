@@ -1,11 +1,11 @@
 """DeepSeek-V2 for optimum-onnx 0.1.0, which knows version 3 only: an independent reference graph.
 
-optimum traces the model of transformers 4.57. Three things stand in the way: rotations by complex
+optimum traces the model of transformers 4.57. Three things prevent this: rotations by complex
 numbers have no ONNX operator, experts are looped over as the traced tokens happened to choose them,
 and the softmax scale lacks YaRN's part, which transformers 5 has. The graph is a reference and no
 product: plain float32 products for each expert, and keys and values expanded for all of the past.
 
-Imported only by who has optimum; ``register`` makes it known to ``optimum.exporters``.
+It is imported only where optimum is installed; ``register`` adds it to ``optimum.exporters``.
 """
 
 import math

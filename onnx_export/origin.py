@@ -1,4 +1,4 @@
-"""What a source says of the model that it holds, beside configuration, tokenizer and weights."""
+"""What a source says about its model besides configuration, tokenizer and weights."""
 
 import re
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from onnx_export.tokenizer_file import TokenizerFile
 
 UNKNOWN = "unknown"
 
-_INSTRUCT = re.compile(r"(?i)(?<![a-z])(instruct|chat|it)(?![a-z])")
+_INSTRUCT = re.compile(r"(?i)(?<![a-z])(instruct|chat)(?![a-z])")
 _BASE = re.compile(r"(?i)(?<![a-z])base(?![a-z])")
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """``says_instruct`` None means that the names do not tell."""
+    """``says_instruct`` is None if the names do not say it."""
 
     name: str
     license: str
@@ -49,7 +49,7 @@ def has_chat_template(folder: Path) -> bool:
 
 
 def says_instruct(names: Iterable[str]) -> bool | None:
-    """Return whether names tell an instruct model (True) or a base model (False)."""
+    """Return True if the names say that a model is an instruct one, False if a base one."""
     names = tuple(names)
     if any(_INSTRUCT.search(name) for name in names):
         return True

@@ -1,4 +1,4 @@
-"""How many parameters a model has, and how many of them a token uses; counted from the config."""
+"""How many parameters a model has and how many a token uses, counted from the config."""
 
 from onnx_export.config import ModelConfig
 from onnx_export.deepseek_v2_config import DeepseekV2Config

@@ -61,7 +61,7 @@ def require_free(out_dir: Path) -> None:
 
 def partial_path(out_dir: Path) -> Path:
     """Return where ``out_dir`` is written until it is complete. Raises ``OutputError``."""
-    # Names such as "." and ".." are none.
+    # A path such as "." has no name of its own.
     out_dir = out_dir.resolve()
     if not out_dir.name:
         raise OutputError(f"{out_dir} cannot become a model folder. Name a folder below it.")
@@ -70,7 +70,7 @@ def partial_path(out_dir: Path) -> Path:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder, which lies beside it and so outlives its move."""
+    """Hold the lock of a folder. The lock is a file outside it, so that the folder can be moved."""
     path = folder.with_name(f"{folder.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -20,12 +20,12 @@ class Progress:
 
 ReportProgress = Callable[[Progress], None]
 
-# Before that, a rate says more of the first tensors than of the rest.
+# Before that, the rate depends too much on the first tensors.
 _MIN_SECONDS = 2.0
 
 
 class PhaseClock:
-    """Turns sizes reached into ``Progress``: the rest is expected to go at the rate so far."""
+    """Turns sizes into ``Progress``; the rest is expected at the rate so far."""
 
     def __init__(self, phase: Phase, start: int, total: int, report: ReportProgress) -> None:
         self._phase = phase
@@ -35,7 +35,7 @@ class PhaseClock:
         self._began = time.monotonic()
 
     def reach(self, done: int) -> None:
-        """Report that ``done`` bytes are reached."""
+        """Report that ``done`` bytes are done."""
         elapsed = time.monotonic() - self._began
         gained = done - self._start
         left = None

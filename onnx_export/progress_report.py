@@ -1,4 +1,4 @@
-"""Progress as people see it, a bar, and as a parent process reads it, a JSON object a line."""
+"""Progress as a bar for people, and as one JSON object a line for a parent process."""
 
 import json
 import sys
@@ -22,14 +22,14 @@ _SECONDS_BETWEEN_LINES = 0.25
 
 
 class Report(Protocol):
-    """Tells how an export goes."""
+    """Reports the progress of an export."""
 
     def progress(self, progress: Progress) -> None:
-        """Tell how far it is."""
+        """Report how far it is."""
         ...
 
     def done(self, out_dir: Path, summary: str) -> None:
-        """Tell that ``out_dir`` is complete."""
+        """Report that ``out_dir`` is complete."""
         ...
 
 
@@ -62,7 +62,7 @@ class JsonReport:
         self._next_time = 0.0
 
     def progress(self, progress: Progress) -> None:
-        """Print a line, unless the last one is just gone."""
+        """Print a line, unless one was printed a moment ago."""
         now = time.monotonic()
         if now < self._next_time and progress.done < progress.total:
             return
@@ -79,7 +79,7 @@ class JsonReport:
         self._print({"phase": "error", "message": message})
 
     def _print(self, document: dict[str, Any]) -> None:
-        # A pipe is buffered, and the parent waits.
+        # click flushes: a pipe is buffered, and the parent waits.
         click.echo(json.dumps(document))
 
 

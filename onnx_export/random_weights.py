@@ -1,8 +1,8 @@
 """Weights made up on demand, for measuring speed at true widths without a checkpoint.
 
 A tensor's content depends on the seed and its name only, so the order of reading does not matter.
-Drawing 15.7 billion normal numbers would take longer than to write them, so each row is a stretch
-of one pool of them, which starts at a place of its own and is scaled by a factor of its own.
+Drawing 15.7 billion normal numbers would take longer than writing them. Therefore each row is a
+stretch of one pool of them, with its own start and its own factor.
 """
 
 import functools
@@ -28,7 +28,7 @@ class RandomWeights:
 
     @property
     def identity(self) -> str:
-        """The seed, since nothing else matters."""
+        """The seed: nothing else changes the content."""
         return f"random weights, seed {self.seed}"
 
     def __contains__(self, name: str) -> bool:

@@ -41,8 +41,8 @@ class Reference:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return logits ``[N, vocabulary]`` and margins ``[N]``.
 
-        A margin tells by how much the last expert that a router chose is ahead of the next one, in
-        the router's logits, in the layer where that is least; without experts it is infinite.
+        A margin is the difference, in the router's logits, between the last expert that was chosen
+        and the next one. It is that of the layer where it is least, and infinite without experts.
         """
         margins = [np.full(len(token_ids), np.inf, np.float32)]
 

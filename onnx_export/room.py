@@ -1,4 +1,4 @@
-"""Whether there is room for an export, on disk and in memory; asked before any work."""
+"""Whether disk and memory have room for an export; checked before any work."""
 
 import shutil
 from pathlib import Path
@@ -7,15 +7,14 @@ import psutil
 
 from onnx_export.errors import RoomError
 
-# Graph, tokenizer, manifest and journal; and a file system that is full to the last byte is no
-# place to work on.
+# For graph, tokenizer, manifest and journal; and a file system should not become entirely full.
 _SPARE_DISK_BYTES = 64 << 20
 # Measured at Lite's full size: the interpreter with its libraries, slabs of weights under way.
 _MEMORY_BYTES = 1 << 30
 
 
 def require_disk_space(folder: Path, num_bytes: int) -> None:
-    """Raise ``RoomError`` unless ``num_bytes`` more fit where ``folder`` lies."""
+    """Raise ``RoomError`` unless ``num_bytes`` more fit on the disk of ``folder``."""
     needed = num_bytes + _SPARE_DISK_BYTES
     free = shutil.disk_usage(folder).free
     if free < needed:
@@ -26,7 +25,7 @@ def require_disk_space(folder: Path, num_bytes: int) -> None:
 
 
 def require_memory() -> None:
-    """Raise ``RoomError`` unless the machine can spare what an export takes."""
+    """Raise ``RoomError`` unless the machine has the memory that an export takes."""
     available = psutil.virtual_memory().available
     if available < _MEMORY_BYTES:
         raise RoomError(

@@ -18,7 +18,7 @@ _MAX_MAPPED_BYTES = 1 << 28
 
 
 class SafetensorsFile:
-    """A file that is mapped anew when much of it was read. Nothing is kept in memory."""
+    """A file whose mapping is renewed after much of it was read. Nothing is kept in memory."""
 
     def __init__(self, path: Path) -> None:
         """Map the file. Raises ``CheckpointError``."""

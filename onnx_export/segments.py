@@ -1,7 +1,7 @@
 """What the weights file holds and where, before any of it is made.
 
-The file is written from its beginning to its end in one pass, so everything that comes from one
-reading of a weight, such as its integers and their scales, stands together in one segment.
+The file is written from its beginning to its end in one pass. Therefore everything that is made
+from one reading of a weight, such as its integers and their scales, is one segment.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 from numpy.typing import NDArray
 
-# A page: so that a reader may map any large tensor by itself.
+# The size of a page: a reader may map any large tensor alone.
 _ALIGNMENT = 4096
 
 Array = NDArray[np.generic]
@@ -45,7 +45,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class PlacedSegment:
-    """A segment with the place of each tensor in the file; ``end`` is that of its last byte."""
+    """A segment with the offset of each tensor in the file."""
 
     segment: Segment
     offsets: tuple[int, ...]

@@ -55,7 +55,7 @@ class Source(Protocol):
 
     @property
     def weight_types(self) -> dict[str, int]:
-        """How many weights are stored in which type, as far as the source tells beforehand."""
+        """How many weights have which type, if the source says so before it is read."""
         ...
 
 
@@ -111,7 +111,7 @@ class HuggingFaceFolder:
 
     @property
     def weight_types(self) -> dict[str, int]:
-        """How many weights are stored in which type, as far as the source tells beforehand."""
+        """How many weights have which type, if the source says so before it is read."""
         return {}
 
 
@@ -129,7 +129,7 @@ class MadeUp:
         return config if self.num_layers is None else config.with_layers(self.num_layers)
 
     def read_tokenizer(self) -> TokenizerFile:
-        """Return the tokenizer beside ``config.json``. Raises ``TokenizerError``."""
+        """Return the tokenizer in the folder of ``config.json``. Raises ``TokenizerError``."""
         return TokenizerFile.read(self.config_path.with_name(TOKENIZER_NAME))
 
     @contextmanager
@@ -159,12 +159,12 @@ class MadeUp:
 
     @property
     def size(self) -> int | None:
-        """Bytes of the weights: there are none."""
+        """None: nothing is stored."""
         return None
 
     @property
     def weight_types(self) -> dict[str, int]:
-        """How many weights are stored in which type, as far as the source tells beforehand."""
+        """How many weights have which type, if the source says so before it is read."""
         return {}
 
 

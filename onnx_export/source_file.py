@@ -15,7 +15,7 @@ _SAMPLE_BYTES = 4096
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file as it was when it was opened first; ``stamp`` tells whether it is still the same."""
+    """A file as it was when it was opened first; ``stamp`` changes when the file is written to."""
 
     path: Path
     size: int

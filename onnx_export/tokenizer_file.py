@@ -1,6 +1,6 @@
-"""What the manifest says of ``tokenizer.json``: fill-in-the-middle ids and the last used id.
+"""What the manifest says about ``tokenizer.json``: fill-in-the-middle ids and the last used id.
 
-The file itself is copied, not interpreted.
+The file itself is copied and not interpreted.
 """
 
 import json
@@ -22,8 +22,8 @@ class TokenizerFile:
     """The content of a ``tokenizer.json``; ``origin`` names its source in messages.
 
     ``num_text_ids`` is one more than the highest id of ordinary text and of the FIM tokens.
-    ``end_of_text`` ends a completion. The config of an instruct model may name the end of a turn in
-    its place (DeepSeek-Coder v1: ``<|EOT|>``). None where the tokenizer has no token of that name.
+    ``end_of_text`` ends a completion. The config of an instruct model may name the end of a turn
+    instead (DeepSeek-Coder v1: ``<|EOT|>``). It is None if the tokenizer has no token of that name.
     """
 
     origin: str

@@ -94,7 +94,7 @@ class Weights(Protocol):
 
     @property
     def identity(self) -> str:
-        """A text that changes when the content does: an export goes on only with the same."""
+        """A text that changes with the content; an export continues only with the same one."""
         ...
 
     def __contains__(self, name: str) -> bool:

@@ -1,8 +1,8 @@
-"""Writing the weights file in one pass, hashed on the way, and going on where a pass broke off.
+"""Writing the weights file in one pass, hashed on the way, and continuing an interrupted pass.
 
-After each segment a line of the journal says where it ended and what the sha256 of all before it
-was. Who goes on reads what is there, trusts it as far as the last sum that agrees, and writes on
-from that place: the file becomes the same as if nothing had happened.
+After each segment the journal gets a line with the segment's end and the sha256 of the file up to
+there. The next run reads the file, trusts it up to the last sum that agrees, and writes the rest.
+The result is the same as that of one uninterrupted run.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ class _Mark:
 
 
 class WeightsFile:
-    """A file that grows segment by segment, with the journal beside it."""
+    """A file that is written segment by segment, and its journal."""
 
     def __init__(self, path: Path, journal: Path, segments: Sequence[PlacedSegment]) -> None:
         self._path = path
@@ -63,7 +63,7 @@ class WeightsFile:
         return self._path.stat().st_size if self._path.is_file() else 0
 
     def trust(self, on_bytes: ReportBytes) -> None:
-        """Read what an earlier run left, as far as its sums are right; the rest is cut off."""
+        """Read what an earlier run left, up to the last right sum, and cut off the rest."""
         if not self._path.is_file():
             return
         trusted = list[_Mark]()
@@ -74,7 +74,7 @@ class WeightsFile:
                 trusted.append(mark)
         last = trusted[-1] if trusted else _Mark(0, 0, "")
         if self._size != last.end:
-            # Bytes beyond the last mark went into the sum; it is made anew without them.
+            # The sum includes bytes beyond the last mark; it is computed again without them.
             self._sum, self._size = hashlib.sha256(), 0
             with self._path.open("rb") as file:
                 self._take_in(file, last.end, on_bytes)
@@ -93,7 +93,7 @@ class WeightsFile:
                     self._size += len(data)
                     on_bytes(self._size)
                 self._num_complete += 1
-                # The journal must not promise what is still on its way to the file.
+                # The journal must not promise bytes that are not in the file yet.
                 file.flush()
                 journal.write(_line(_Mark(self._num_complete, self._size, self._sum.hexdigest())))
                 journal.flush()
@@ -142,5 +142,5 @@ def _read_marks(journal: Path) -> Iterator[_Mark]:
         try:
             yield _Mark(**json.loads(line))
         except (TypeError, ValueError):
-            # The last line may be half a line; what follows it cannot be trusted either.
+            # The last line may be incomplete; lines after a damaged one are not trusted either.
             return

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from coder_lsp import paths
+from coder_lsp.errors import ModelFolderError
 from coder_lsp.models.installed_models import model_path
 
 MOVED = [
@@ -13,6 +14,7 @@ MOVED = [
     (paths.CACHE_VARIABLE, paths.tensorrt_path, "tensorrt"),
     (paths.CACHE_VARIABLE, paths.verified_path, "verified"),
     (paths.DATA_VARIABLE, paths.models_path, "models"),
+    (paths.DATA_VARIABLE, paths.default_model_path, "default-model.json"),
     (paths.DATA_VARIABLE, paths.downloads_path, "downloads"),
     (paths.STATE_VARIABLE, paths.usage_path, "usage.json"),
 ]
@@ -48,7 +50,8 @@ def test_the_home_folder_of_an_unknown_user_stays_as_it_is_written():
     written = "~nobody-of-that-name/models"
 
     assert paths.expanded(written) == Path(written)
-    assert model_path(written) == Path(written)
+    with pytest.raises(ModelFolderError, match="not an absolute path"):
+        model_path(written)
 
 
 def test_every_variable_that_a_module_names_is_one_of_these():

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from bench.errors import BenchError
+from bench.infilling import WINDOW_TOKENS
 from bench.infilling_tasks import read_tasks
 from bench.order.cases import DISTANCES, HEALING, Case, cut_cases
 from bench.order.comparison import NUM_RESAMPLES, Outcome
@@ -23,12 +24,12 @@ from bench.order.prompts import DISTANCE_ORDERS, HEALING_ORDERS, SUFFIX_FIRST, O
 from bench.order.report import as_json, rows, table
 from bench.order.scoring import MAX_NEW_TOKENS, Answer, Scorer
 from bench.result_file import write_result
+from coder_lsp.cli.options import parse_model
 from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.build import Prompt
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget
-from coder_lsp.settings import Settings
 
 _HEALING_KINDS = {kind.name for kind in HEALING}
 
@@ -36,7 +37,7 @@ _HEALING_KINDS = {kind.name for kind in HEALING}
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--json", "json_path", type=click.Path(path_type=Path), required=True)
-@click.option("--model", default="", help="Model folder; the embedded one if left out.")
+@click.option("--model", default="embedded", show_default=True, callback=parse_model)
 @click.option(
     "--limit", default=1000, show_default=True, type=click.IntRange(min=1), help="Of each kind."
 )
@@ -73,9 +74,8 @@ def command(
     cases = [case for kind in DISTANCES + HEALING for case in cut_cases(tasks, kind, limit, seed)]
     if not cases:
         raise BenchError(f"{data} should hold tasks of the single-line set, and holds none.")
-    settings = Settings(model=model)
-    scorer = Scorer(ModelFolder.read(model_path(settings.model)), threads)
-    context_tokens = min(settings.context_tokens, scorer.manifest.context_length)
+    scorer = Scorer(ModelFolder.read(model_path(model)), threads)
+    context_tokens = min(WINDOW_TOKENS, scorer.manifest.context_length)
     budget = TokenBudget.share(context_tokens, MAX_NEW_TOKENS)
     maker = PromptMaker(LineEncoder(scorer.tokenizer), scorer.manifest.fim, budget)
     run: dict[str, object] = {

@@ -1,1 +1,1 @@
-"""Who writes a completion: the model inside, or answers written beforehand."""
+"""Where completions come from: the model inside, or a script."""

@@ -1,26 +1,11 @@
 """What a backend is asked, and what it must be able to do."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
 from typing import Protocol
 
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.documents.document import DocumentSnapshot
-from coder_lsp.generation import Branch, GenerationChunk, GenerationOptions
-from coder_lsp.snippet import Snippet
-
-
-@dataclass(frozen=True, slots=True)
-class FimRequest:
-    """Fill in the middle of a document at its cursor; ``snippets`` are in a stable order.
-
-    ``branch`` is where to leave an earlier generation for the same request.
-    """
-
-    snapshot: DocumentSnapshot
-    options: GenerationOptions
-    snippets: tuple[Snippet, ...] = ()
-    branch: Branch | None = None
+from coder_lsp.generation import GenerationChunk
+from coder_lsp.request import Request
 
 
 class Backend(Protocol):
@@ -41,19 +26,24 @@ class Backend(Protocol):
         """What the user should be told of how this backend runs, once, each with its remedy."""
         ...
 
+    @property
+    def time_budget_ms(self) -> int:
+        """How long a request may take before the text generated so far is shown."""
+        ...
+
     def stream(
-        self, request: FimRequest, cancellation: CancellationToken
-    ) -> Iterator[GenerationChunk]:
+        self, request: Request, cancellation: CancellationToken
+    ) -> Generator[GenerationChunk, None, None]:
         """Yield the middle piece by piece; the last chunk alone has a ``finish_reason``.
 
-        A cancelled generation ends with ``finish_reason="cancelled"`` instead of raising. Who
-        has seen enough closes the iterator. Raises ``BackendError`` or ``EngineError``.
+        A cancelled generation ends with ``finish_reason="cancelled"`` instead of raising. A caller
+        that has seen enough closes the generator. Raises ``BackendError`` or ``EngineError``.
         """
         ...
 
     def prepare(
         self,
-        request: FimRequest,
+        request: Request,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None = None,
     ) -> int:

@@ -1,9 +1,9 @@
-"""Which backend the settings ask for."""
+"""Creates the backend that the settings name."""
 
 from coder_lsp.backends.base import Backend
 from coder_lsp.settings import Settings
 
-# ONNX Runtime takes a second to import; who only answers `initialize` must not wait for it.
+# Importing ONNX Runtime takes a second, and the answer to `initialize` must not wait for it.
 # ruff: noqa: PLC0415
 
 

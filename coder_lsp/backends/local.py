@@ -1,4 +1,4 @@
-"""The model inside: the anchored prompt in front of the engine."""
+"""The backend with the model inside: it builds the anchored prompts for the engine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from coder_lsp.backends.document_anchors import DocumentAnchors
 from coder_lsp.backends.stored_documents import StoredDocuments
+from coder_lsp.engine.device.sizes import time_budget_ms_for
 from coder_lsp.engine.engine import Engine
 from coder_lsp.engine.options import EngineOptions, Preparation
 from coder_lsp.engine.store.sequence_folder import SequenceFolder
@@ -21,21 +22,21 @@ from coder_lsp.prompt.token_budget import TokenBudget
 from coder_lsp.settings import max_completion_tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
-    from coder_lsp.backends.base import FimRequest
     from coder_lsp.backends.document_anchors import Anchored
     from coder_lsp.cancellation import CancellationToken
     from coder_lsp.generation import GenerationChunk, GenerationOptions
     from coder_lsp.prompt.anchor import Anchor
     from coder_lsp.prompt.build import Prompt
+    from coder_lsp.request import Request
     from coder_lsp.settings import Settings
 
 
 PREFILL_SHARE = 0.5
-"""Of the time budget; the rest is for decoding."""
+"""The share of the time budget for computing the prompt; the rest is for decoding."""
 MIN_PROMPT_TOKENS = 64
-"""A smaller window than this one would not be worth an answer, however slow the machine."""
+"""The smallest window, however slow the machine: a smaller one would give no useful answer."""
 
 
 class LocalBackend:
@@ -45,19 +46,24 @@ class LocalBackend:
         self,
         engine: Engine,
         context_tokens: int,
-        prefill_seconds: float,
+        time_budget_ms: int,
         folder: SequenceFolder | None = None,
         *,
         is_healing: bool = True,
     ) -> None:
-        """``prefill_seconds`` is how long a user may wait for a prompt to be computed.
+        """``context_tokens`` and ``time_budget_ms`` may be 0: chosen for model and machine.
 
         ``folder`` is the engine's disk cache, if it has one.
         """
         self._engine = engine
-        self._prefill_seconds = prefill_seconds
+        self._time_budget_ms = time_budget_ms or time_budget_ms_for(
+            engine.seconds_per_token, PREFILL_SHARE
+        )
+        self._prefill_seconds = self._time_budget_ms / 1000 * PREFILL_SHARE
         self._is_healing = is_healing
-        self._context_tokens = min(context_tokens, engine.manifest.context_length)
+        self._context_tokens = min(
+            context_tokens or engine.context_tokens, engine.manifest.context_length
+        )
         self._encoder = LineEncoder(engine.tokenizer)
         self._anchors: dict[str, DocumentAnchors] = {}
         self._stored = StoredDocuments(
@@ -82,9 +88,9 @@ class LocalBackend:
             settings.context_tokens,
             disk_cache=disk if settings.disk_cache else None,
         )
-        prefill_seconds = settings.time_budget_ms / 1000 * PREFILL_SHARE
         folder = SequenceFolder(disk.path, disk.max_bytes) if settings.disk_cache else None
-        return cls(Engine(model, options), settings.context_tokens, prefill_seconds, folder)
+        engine = Engine(model, options)
+        return cls(engine, settings.context_tokens, settings.time_budget_ms, folder)
 
     @property
     def model(self) -> str:
@@ -97,13 +103,18 @@ class LocalBackend:
         return self._engine.notices
 
     @property
+    def time_budget_ms(self) -> int:
+        """What the settings say, or what was chosen."""
+        return self._time_budget_ms
+
+    @property
     def is_instruct(self) -> bool:
         """What the manifest says."""
         return self._engine.manifest.is_instruct
 
     def stream(
-        self, request: FimRequest, cancellation: CancellationToken
-    ) -> Iterator[GenerationChunk]:
+        self, request: Request, cancellation: CancellationToken
+    ) -> Generator[GenerationChunk, None, None]:
         """Generate after the anchored prompt; see ``Backend.stream``."""
         options = self._options(request)
         anchored, prompt = self._affordable(request, options.max_new_tokens)
@@ -119,7 +130,7 @@ class LocalBackend:
 
     def prepare(
         self,
-        request: FimRequest,
+        request: Request,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None = None,
     ) -> int:
@@ -139,17 +150,24 @@ class LocalBackend:
             self._engine.forget(sequence_id)
 
     def close(self) -> None:
-        """Keep on disk what is worth it."""
+        """Write what is to be kept on disk; remove from there what is gone from its file."""
         for uri in reversed(tuple(self._anchors)):
             self.forget(uri)
         self._engine.close()
         self._stored.remove_gone()
 
     def stats(self) -> Mapping[str, int | float | str]:
-        """Return what the caches hold."""
-        return {"model": self.model, "provider": self._engine.provider, **self._engine.stats()}
+        """Return the sizes in force and what the caches hold."""
+        return {
+            "model": self.model,
+            "provider": self._engine.provider,
+            "context_tokens": self._context_tokens,
+            "cache_budget_bytes": self._engine.cache_bytes,
+            "time_budget_ms": self._time_budget_ms,
+            **self._engine.stats(),
+        }
 
-    def _affordable(self, request: FimRequest, max_new_tokens: int) -> tuple[Anchored, Prompt]:
+    def _affordable(self, request: Request, max_new_tokens: int) -> tuple[Anchored, Prompt]:
         """Choose an anchor whose prompt can be computed while the user waits; return both.
 
         If a full window takes too long, the first answer sees a narrow one. The full window is
@@ -170,7 +188,7 @@ class LocalBackend:
 
     def _compute_ahead(
         self,
-        request: FimRequest,
+        request: Request,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None,
     ) -> int:
@@ -211,7 +229,7 @@ class LocalBackend:
         )
         return cost.num_missing, max(cost.num_affordable, MIN_PROMPT_TOKENS)
 
-    def _options(self, request: FimRequest) -> GenerationOptions:
+    def _options(self, request: Request) -> GenerationOptions:
         """Return the request's options with a completion that leaves room for the prompt."""
         limit = max_completion_tokens(self._context_tokens)
         options = request.options
@@ -226,7 +244,7 @@ class LocalBackend:
             is_healing=self._is_healing,
         )
 
-    def _anchors_of(self, request: FimRequest) -> DocumentAnchors:
+    def _anchors_of(self, request: Request) -> DocumentAnchors:
         uri = request.snapshot.uri
         if uri not in self._anchors:
             anchors = self._anchors[uri] = DocumentAnchors(uri)

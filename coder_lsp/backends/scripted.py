@@ -15,18 +15,18 @@ The first answer whose ``prefix_ends_with`` ends the text before the cursor, and
 (an LSP language id, may be left out) is the document's, is given; else the default, which may be
 left out and then says nothing. ``chunks`` is the number of characters in a chunk (all of the
 completion when left out), ``delay_ms`` is waited before each chunk and ``prefill_ms`` before the
-first one besides. A chunk counts as one token of ``max_new_tokens``; stop strings are not obeyed.
+first one besides. With ``wait_for``, the path of a file, the chunks after the first one wait until
+that file exists. A chunk counts as one token of ``max_new_tokens``; stop strings are not obeyed.
 ``alternatives`` are what else is offered on explicit request, in their order, each with the same
 ``chunks`` and ``delay_ms``.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.errors import BackendError, FormatError, SettingsError
@@ -39,10 +39,14 @@ from coder_lsp.generation import (
 )
 from coder_lsp.json_input import in_range, read_json, structure
 from coder_lsp.paths import expanded
+from coder_lsp.request import Request
 from coder_lsp.settings import SECTION
 
 _REMEDY = f"Correct the script, or set {SECTION}.backend to local."
 
+
+_LOOK_SECONDS = 0.005
+"""Between two looks whether a file exists."""
 
 Milliseconds = Annotated[float, in_range(0, 3_600_000)]
 
@@ -58,6 +62,7 @@ class ScriptedAnswer:
     delay_ms: Milliseconds = 0
     prefill_ms: Milliseconds = 0
     alternatives: tuple[str, ...] = ()
+    wait_for: str = ""
 
     def is_for(self, snapshot: DocumentSnapshot) -> bool:
         """Whether this is the answer at the snapshot's cursor."""
@@ -80,6 +85,7 @@ class ScriptedAnswer:
         return replace(self, completion=self.alternatives[number], prefill_ms=0, alternatives=())
 
 
+_TIME_BUDGET_MS = 600
 _SILENCE = ScriptedAnswer(completion="")
 
 
@@ -128,6 +134,11 @@ class ScriptedBackend:
         return "scripted"
 
     @property
+    def time_budget_ms(self) -> int:
+        """A fixed time, since nothing here has a pace to be measured."""
+        return _TIME_BUDGET_MS
+
+    @property
     def is_instruct(self) -> bool:
         """Always False: a script contains what a base model would write."""
         return False
@@ -138,8 +149,8 @@ class ScriptedBackend:
         return ()
 
     def stream(
-        self, request: FimRequest, cancellation: CancellationToken
-    ) -> Iterator[GenerationChunk]:
+        self, request: Request, cancellation: CancellationToken
+    ) -> Generator[GenerationChunk, None, None]:
         """Yield the first answer that fits; waiting ends at once when cancelled."""
         self._num_requests += 1
         answer = next((a for a in self._answers if a.is_for(request.snapshot)), self._default)
@@ -149,7 +160,7 @@ class ScriptedBackend:
 
     def prepare(
         self,
-        request: FimRequest,
+        request: Request,
         cancellation: CancellationToken,
         on_progress: Callable[[float], None] | None = None,
     ) -> int:
@@ -177,7 +188,7 @@ class ScriptedBackend:
 
 def _play(
     answer: ScriptedAnswer, options: GenerationOptions, cancellation: CancellationToken
-) -> Iterator[GenerationChunk]:
+) -> Generator[GenerationChunk, None, None]:
     max_new_tokens = options.max_new_tokens
     branches = answer.branches()[: options.num_branches]
     interrupted = threading.Event()
@@ -188,6 +199,8 @@ def _play(
         for piece in pieces[:max_new_tokens]:
             if interrupted.wait(answer.delay_ms / 1000):
                 break
+            if num_generated and not _wait_for(answer.wait_for, interrupted):
+                break
             num_generated += 1
             usage = GenerationUsage(num_generated_tokens=num_generated)
             yield GenerationChunk(piece, usage=usage, branches=branches)
@@ -197,3 +210,11 @@ def _play(
             reason = "cancelled"
         usage = GenerationUsage(num_generated_tokens=num_generated)
         yield GenerationChunk("", finish_reason=reason, usage=usage)
+
+
+def _wait_for(path: str, interrupted: threading.Event) -> bool:
+    """Wait until a file exists, False if this was interrupted; without a path there is no wait."""
+    while path and not Path(path).exists():
+        if interrupted.wait(_LOOK_SECONDS):
+            return False
+    return True

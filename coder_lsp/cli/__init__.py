@@ -10,13 +10,14 @@ from typing import cast
 import click
 
 from coder_lsp import __version__
+from coder_lsp.cli.output import printable, tolerate_narrow_encodings
 from coder_lsp.errors import CoderError
 
 _COMMANDS = ("serve", "complete", "models", "install", "cache", "stats", "doctor", "demo")
 
 
 class _CommandGroup(click.Group):
-    """Finds a subcommand in the module of its name; tells our own errors without a traceback."""
+    """Finds a subcommand in the module of its name, and prints our own errors as one message."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -31,9 +32,10 @@ class _CommandGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
+            tolerate_narrow_encodings()
             return super().invoke(ctx)
         except CoderError as exc:
-            raise click.ClickException(str(exc)) from exc
+            raise click.ClickException(printable(str(exc))) from exc
 
 
 @click.group(cls=_CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})

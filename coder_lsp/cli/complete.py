@@ -9,8 +9,10 @@ from coder_lsp.backends.create import create_backend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.cli.options import backend_options, backend_settings
 from coder_lsp.cli.place import Place, parse_place, read_snapshot
-from coder_lsp.completion.completer import Completion, CompletionRequest, complete
+from coder_lsp.completion.completion import Completion
+from coder_lsp.completion.generation import complete
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.request import Request
 from coder_lsp.settings import BackendName, Settings
 
 UNHURRIED_MS = 600_000
@@ -45,7 +47,7 @@ def command(
         max_new_tokens=max_new_tokens,
         time_budget_ms=UNHURRIED_MS,
     )
-    request = CompletionRequest(
+    request = Request(
         snapshot=read_snapshot(place),
         options=GenerationOptions(max_new_tokens=settings.max_new_tokens),
         multiline=settings.multiline,

@@ -10,10 +10,10 @@ import click
 from rich.console import Console
 from rich.live import Live
 
+from coder_lsp.child_client import ChildClient, InlineCompletion, start_child
 from coder_lsp.cli.demo_display import Display, Keystroke, PlainDisplay, TerminalDisplay
 from coder_lsp.cli.demo_scenes import SCENES, Scene, open_scene
 from coder_lsp.cli.options import backend_options, backend_settings
-from coder_lsp.lsp.child_client import ChildClient, InlineCompletion, start_child
 from coder_lsp.settings import BackendName
 
 _TIME_BUDGET_MS = 10_000

@@ -4,7 +4,7 @@ import dataclasses
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from textwrap import indent
 from typing import cast, get_args
@@ -15,17 +15,22 @@ from coder_lsp import __version__
 from coder_lsp.backends.create import create_backend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.cli.options import backend_settings, model_option
-from coder_lsp.completion.completer import Completion, CompletionRequest, complete
+from coder_lsp.cli.output import say
+from coder_lsp.completion.completion import Completion
+from coder_lsp.completion.generation import complete
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.engine.device.hardware import Hardware, inspect_hardware
 from coder_lsp.engine.device.memory import plan_memory, size_text
 from coder_lsp.engine.device.nvidia import Gpu
 from coder_lsp.engine.device.providers import choose_provider
 from coder_lsp.engine.device.runtime import choose_num_threads, runtime_version, usable_processors
+from coder_lsp.engine.device.sizes import context_for_memory
 from coder_lsp.errors import CoderError, EngineError, ModelFolderError, RuntimeMissing
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.install.catalogue import suggestion
 from coder_lsp.models.installed_models import model_path
 from coder_lsp.models.model_folder import ModelFolder
+from coder_lsp.request import Request
 from coder_lsp.settings import Providers, Settings
 
 _CPU_PROVIDER = "CPUExecutionProvider"
@@ -76,7 +81,7 @@ def command(ctx: click.Context, *, model: str, providers: str, as_json: bool) ->
     for check in examine(settings):
         checks.append(check)
         if not as_json:
-            click.echo(_as_text(check))
+            say(_as_text(check))
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=2))
     if not all(check.ok for check in checks):
@@ -101,7 +106,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     num_threads = choose_num_threads(settings.threads)
     yield Check("threads", ok=True, found=f"{num_threads} of {usable_processors()} processors")
     if choice is not None and choice.ok:
-        yield _check_completion(settings)
+        yield from _check_completion(settings)
 
 
 def _check_runtime() -> Check:
@@ -142,8 +147,11 @@ def _describe_gpu(gpu: Gpu) -> str:
 
 def _check_choice(settings: Settings, hardware: Hardware) -> Check:
     folder = ModelFolder.read(model_path(settings.model))
-    needs = plan_memory(folder, settings.context_tokens)
     target = folder.manifest.target
+    context_tokens = settings.context_tokens or context_for_memory(
+        folder, hardware.memory_for(target)
+    )
+    needs = plan_memory(folder, context_tokens)
     try:
         choice = choose_provider(settings.providers, target, needs, hardware)
     except EngineError as exc:
@@ -156,39 +164,52 @@ def _check_choice(settings: Settings, hardware: Hardware) -> Check:
 
 
 def _check_model(settings: Settings) -> Check:
-    path = model_path(settings.model)
     try:
-        folder = ModelFolder.read(path)
+        folder = ModelFolder.read(model_path(settings.model))
         folder.verify_files()
     except ModelFolderError as exc:
         remedy = _EXPORT_AGAIN if settings.model else _REINSTALL
         return Check("model", ok=False, found=str(exc), remedy=remedy)
     manifest = folder.manifest
     found = (
-        f"{manifest.name}, {manifest.precision}, {folder.size / 1e6:.1f} MB, in {path}; "
+        f"{manifest.name}, {manifest.precision}, {folder.size / 1e6:.1f} MB, in {folder.path}; "
         "every sha256 is right"
     )
-    return Check("model", ok=True, found=found)
+    advice = None if settings.model else suggestion()
+    return Check("model", ok=True, found=found, remedy=advice or "")
 
 
-def _check_completion(settings: Settings) -> Check:
-    """Complete a line of Python with the same parts that the server uses."""
+def _check_completion(settings: Settings) -> Iterator[Check]:
+    """Yield the sizes in force, and a line of Python completed as the server does it."""
     snapshot = DocumentSnapshot("untitled:doctor.py", 0, "python", _SAMPLE, len(_SAMPLE))
-    request = CompletionRequest(snapshot, GenerationOptions(_SAMPLE_TOKENS))
+    request = Request(snapshot, GenerationOptions(_SAMPLE_TOKENS))
     try:
-        completion = complete(request, create_backend(settings), CancellationToken())
+        backend = create_backend(settings)
+        completion = complete(request, backend, CancellationToken())
     except CoderError as exc:
-        return Check("completion", ok=False, found=str(exc), remedy=_REINSTALL)
+        yield Check("completion", ok=False, found=str(exc), remedy=_REINSTALL)
+        return
+    yield Check("sizes", ok=True, found=_describe_sizes(backend.stats()))
     if completion.usage.num_generated_tokens == 0:
-        return Check("completion", ok=False, found="the model wrote nothing", remedy=_REINSTALL)
-    return Check("completion", ok=True, found=_describe(completion))
+        yield Check("completion", ok=False, found="the model wrote nothing", remedy=_REINSTALL)
+        return
+    yield Check("completion", ok=True, found=_describe(completion))
+
+
+def _describe_sizes(stats: Mapping[str, int | float | str]) -> str:
+    cache = size_text(int(stats["cache_budget_bytes"]))
+    return (
+        f"{stats['context_tokens']} tokens of context (contextTokens), {cache} for KV caches "
+        f"(cacheMegabytes), {stats['time_budget_ms']} ms for a completion (timeBudgetMs)"
+    )
 
 
 def _describe(completion: Completion) -> str:
     usage = completion.usage
     shown = repr(completion.text) if completion.text else f"refused by {completion.refused_by}"
     return (
-        f"{_SAMPLE.splitlines()[-1].strip()!r} → {shown} in {completion.total_ms:.0f} ms "
+        f"{_SAMPLE.splitlines()[-1].strip()!r} is continued by {shown} in "
+        f"{completion.total_ms:.0f} ms "
         f"({completion.time_to_first_token_ms or 0:.0f} ms to the first token, "
         f"{usage.num_prompt_tokens} prompt and {usage.num_generated_tokens} generated tokens)"
     )

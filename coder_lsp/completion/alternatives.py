@@ -1,7 +1,8 @@
-"""Other completions than the first, for a user who asked and wants to choose.
+"""Alternatives to a completion, for a user who asked explicitly and wants to choose.
 
-Each leaves the likeliest text at one token and goes on greedily from there: the likeliest such ways
-come first, so that the same request has the same alternatives. No two of them say the same.
+Each alternative leaves the most likely text at one token and continues greedily from there. The
+most likely branches are tried first, so the same request has the same alternatives. No two
+alternatives contain the same words.
 """
 
 from __future__ import annotations
@@ -10,18 +11,19 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from coder_lsp.completion.completer import Completion, RunningCompletion
+from coder_lsp.completion.generation import Generation
 
 if TYPE_CHECKING:
     from coder_lsp.backends.base import Backend
     from coder_lsp.cancellation import CancellationToken
-    from coder_lsp.completion.completer import CompletionRequest
+    from coder_lsp.completion.completion import Completion
     from coder_lsp.generation import Branch
+    from coder_lsp.request import Request
 
 _TRIES = 2
-"""Ways tried for each alternative that is wanted: some say the same in the end, or nothing."""
+"""Branches tried for each alternative that is wanted: some end in the same text, or in none."""
 _MIN_LOGPROB = math.log(0.01)
-"""Of a way as a whole; a less likely one would hardly be what the user has in mind."""
+"""Minimum of a whole branch; a less likely one is hardly what the user has in mind."""
 
 
 class Alternatives:
@@ -29,14 +31,15 @@ class Alternatives:
 
     def __init__(
         self,
-        request: CompletionRequest,
+        request: Request,
         first: str,
         branches: tuple[Branch, ...],
         cancellation: CancellationToken,
     ) -> None:
-        """``first`` is what is offered first anyway; as many others are wanted as branches.
+        """``first`` is the completion; the request says how many alternatives to it are wanted.
 
-        Without ``branches``, because that was not generated for this request, it is generated now.
+        If ``branches`` is empty because ``first`` was not generated for this request, it is
+        generated now.
         """
         self.request = request
         self.cancellation = cancellation
@@ -44,8 +47,8 @@ class Alternatives:
         self._branches = branches
         self._number = request.options.num_branches
 
-    def besides(self, first: str) -> tuple[str, ...]:
-        """Return what was found so far that says something else than ``first``."""
+    def other_than(self, first: str) -> tuple[str, ...]:
+        """Return the texts found so far whose words differ from those of ``first``."""
         return tuple(text for text in self._texts if _words(text) != _words(first))[: self._number]
 
     def run(self, backend: Backend) -> None:
@@ -61,10 +64,10 @@ class Alternatives:
                 return
             self._add(self._complete(replace(self.request, branch=branch), backend))
 
-    def _complete(self, request: CompletionRequest, backend: Backend) -> Completion:
-        running = RunningCompletion(request, self.cancellation)
-        running.run(backend)
-        return running.completion_for(request)
+    def _complete(self, request: Request, backend: Backend) -> Completion:
+        generation = Generation(request, self.cancellation)
+        generation.run(backend)
+        return generation.completion_for(request)
 
     def _add(self, completion: Completion) -> None:
         known = {_words(text) for text in self._texts}
@@ -73,7 +76,7 @@ class Alternatives:
 
 
 def _promising(branches: tuple[Branch, ...], num_shown: int) -> list[Branch]:
-    """Return the ways that part within what is shown, the likeliest first."""
+    """Return the branches within the text that is shown, the most likely first."""
     inside = [b for b in branches if b.offset < num_shown and b.logprob >= _MIN_LOGPROB]
     return sorted(inside, key=lambda branch: -branch.logprob)
 

@@ -82,27 +82,3 @@ def before_closers(text: str, end: int) -> int:
     """Return where the closers that ``text[:end]`` ends with begin, looking a little back."""
     closers = _CLOSERS_AT_END.search(text, 0, end)
     return end if closers is None else closers.start()
-
-
-def typed_between(before: DocumentSnapshot, after: DocumentSnapshot) -> str | None:
-    """Return what was typed at the cursor of ``before`` to make ``after`` of it.
-
-    None where something else was done. Closers right of the cursor may come and go meanwhile, since
-    editors put them there and the user types over them. Line ends are given as newlines.
-    """
-    if after.offset < before.offset or before.uri != after.uri:
-        return None
-    if not is_same_around(before.text, before.offset, after.text, after.offset):
-        return None
-    if not after.text.startswith(before.prefix):
-        return None
-    return after.text[before.offset : after.offset].replace("\r\n", "\n")
-
-
-def is_same_around(before: str, before_offset: int, after: str, after_offset: int) -> bool:
-    """Whether two texts go on alike after their offsets, closing tails left aside."""
-    first, second = (
-        after_closing_tail(before, before_offset),
-        after_closing_tail(after, after_offset),
-    )
-    return len(before) - first == len(after) - second and before.endswith(after[second:])

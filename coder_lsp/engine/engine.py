@@ -22,6 +22,7 @@ from coder_lsp.engine.decoding.text_chunks import text_chunks
 from coder_lsp.engine.device.heap import return_freed_memory
 from coder_lsp.engine.device.memory import cache_bytes_of_a_document
 from coder_lsp.engine.device.runtime import choose_num_threads
+from coder_lsp.engine.device.sizes import cache_bytes_for, context_for_pace
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.options import EngineOptions, Preparation, PromptCost
 from coder_lsp.engine.prefill_pace import FIRST_CHUNK, PrefillPace
@@ -41,7 +42,7 @@ from coder_lsp.paths import verified_path
 from coder_lsp.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from coder_lsp.engine.cache.kv_cache import KVCache
     from coder_lsp.engine.decoding.sampler import SampledToken
@@ -63,15 +64,18 @@ class Engine:
             options.providers,
             options.context_tokens,
         )
+        self._pace = PrefillPace(folder.manifest.cache.num_layers)
+        self._measure_pace()
+        self._context_tokens = self._choose_context(options)
+        self._cache_bytes = self._choose_cache_bytes(options)
         self._store = self._create_store(options.disk_cache)
         layout = folder.manifest.cache
         self._prefix_cache = PrefixCache(
             self._runner.create_cache,
             lambda capacity: bytes_for(layout, capacity),
-            self._cache_bytes(options),
+            self._cache_bytes,
             self._store,
         )
-        self._pace = PrefillPace(folder.manifest.cache.num_layers)
         fim = folder.manifest.fim
         # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
         self._template_ids = fim.prompt_ids
@@ -80,7 +84,6 @@ class Engine:
         self._vocabulary = Vocabulary(self._tokenizer, text_ids)
         newline_ids = self._vocabulary.containing(b"\n")
         self._drafter = Drafter(fim, never_text, newline_ids, options.lookup)
-        self._measure_pace()
 
     @property
     def manifest(self) -> Manifest:
@@ -98,6 +101,21 @@ class Engine:
         return self._runner.choice.notices
 
     @property
+    def context_tokens(self) -> int:
+        """The longest sequence: what the options say, or what was chosen."""
+        return self._context_tokens
+
+    @property
+    def cache_bytes(self) -> int:
+        """The budget of all KV caches: what the options say, or what was chosen."""
+        return self._cache_bytes
+
+    @property
+    def seconds_per_token(self) -> float:
+        """The measured time that a token of a prompt takes."""
+        return self._pace.seconds_per_token or 0.0
+
+    @property
     def tokenizer(self) -> Tokenizer:
         """The model's tokenizer."""
         return self._tokenizer
@@ -112,7 +130,7 @@ class Engine:
         *,
         begun: Sequence[int] = (),
         document: str = "",
-    ) -> Iterator[GenerationChunk]:
+    ) -> Generator[GenerationChunk, None, None]:
         """Yield text after ``prompt_ids``, a chunk for each token.
 
         An empty chunk comes first, with the counts that are known before the prompt is computed.
@@ -228,9 +246,17 @@ class Engine:
             self._prefix_cache.clear()
             raise
 
-    def _cache_bytes(self, options: EngineOptions) -> int:
-        minimum = cache_bytes_of_a_document(self._manifest, options.context_tokens)
+    def _choose_context(self, options: EngineOptions) -> int:
+        planned = min(self._runner.context_tokens, self._manifest.context_length)
+        if options.context_tokens:
+            return planned
+        return context_for_pace(planned, self.seconds_per_token)
+
+    def _choose_cache_bytes(self, options: EngineOptions) -> int:
         left = self._runner.choice.cache_bytes
+        if not options.cache_bytes:
+            return cache_bytes_for(self._manifest, self._context_tokens, left)
+        minimum = cache_bytes_of_a_document(self._manifest, self._context_tokens)
         return max(options.cache_bytes if left is None else min(options.cache_bytes, left), minimum)
 
     def _create_store(self, options: DiskCacheOptions | None) -> SequenceStore | None:
@@ -260,16 +286,19 @@ class Engine:
         )
 
     def _measure_pace(self) -> None:
-        """Run a little, so that the first prompt's window can be chosen. This also warms up."""
-        token_ids = self._tokenizer.encode("\n" * FIRST_CHUNK)
-        for _ in range(2):  # the first run also allocates
+        """Run a little, so that windows can be chosen. This also warms up."""
+        # A tokenizer may join newlines: it is asked for one.
+        token_ids = self._tokenizer.encode("\n") * FIRST_CHUNK
+        warm_up = PrefillPace(self._manifest.cache.num_layers)
+        for pace in (warm_up, self._pace, self._pace):  # the first run also allocates
             cache = self._runner.create_cache(len(token_ids))
-            prefill(self._runner, cache, token_ids, self._pace, CancellationToken())
+            prefill(self._runner, cache, token_ids, pace, CancellationToken())
 
     def _check_length(self, token_ids: Sequence[int], options: GenerationOptions) -> None:
         needed, limit = len(token_ids) + options.max_new_tokens, self._manifest.context_length
         if not token_ids or needed > limit:
             raise EngineError(
                 f"A prompt of {len(token_ids)} tokens and a completion of {options.max_new_tokens} "
-                f"should fit into the model's {limit}; lower contextTokens or maxNewTokens."
+                f"should fit into the model's {limit}; lower contextTokens or maxNewTokens.",
+                kind="length",
             )

@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 _INPUTS = ("input_ids", "position_ids", "total_length", "num_logits")
 _MAX_KEPT_WIDTH = 16
-"""Tokens of a pass whose buffers are kept: those of decoding, which come again and again."""
+"""The maximum of tokens of a pass whose buffers are kept: decoding needs them again and again."""
 
 
 class _PassBuffers:
-    """Inputs and logits of a pass over ``width`` tokens, at addresses that stay."""
+    """Inputs and logits of a pass over ``width`` tokens, at fixed addresses."""
 
     def __init__(self, width: int, num_logits: int, vocab_size: int) -> None:
         self._inputs = [np.zeros(length, np.int64) for length in (width, width, 1, 1)]
         self._inputs[-1][0] = num_logits
         self.logits = np.zeros((num_logits, vocab_size), np.float32)
-        # An OrtValue of the CPU shares the array's memory; where the graph runs elsewhere, ONNX
-        # Runtime copies: a few integers to it, and of the logits those of the last positions only.
+        # An OrtValue of the CPU shares the array's memory. If the graph runs elsewhere, a few
+        # integers are copied there, and the logits of the last positions back.
         ort_value = load_onnxruntime().OrtValue.ortvalue_from_numpy
         self._input_values = [ort_value(array) for array in self._inputs]
         self._logits_value = ort_value(self.logits)
@@ -62,8 +62,9 @@ class ModelRunner:
         providers: Providers = "cpu",
         context_tokens: int = 2048,
     ) -> None:
-        """Load the graph where ``providers`` says and memory for ``context_tokens`` allows.
+        """Load the graph on a provider for which there is memory for ``context_tokens``.
 
+        ``context_tokens`` 0: as many as the memory allows.
         Raises ``EngineError`` with numbers and remedy.
         """
         self._layout = folder.manifest.cache
@@ -72,6 +73,7 @@ class ModelRunner:
         opened = open_session(folder, num_threads, providers, context_tokens, tensorrt_path())
         self._session, self._device = opened.session, opened.device
         self._choice = opened.choice
+        self._context_tokens = opened.context_tokens
         self._run_options = load_onnxruntime().RunOptions
         self._check_interface(folder)
 
@@ -82,8 +84,13 @@ class ModelRunner:
 
     @property
     def choice(self) -> ProviderChoice:
-        """Where it runs, what was fallen back from, and the memory left for KV caches."""
+        """Where it runs, why it is not the GPU, and the memory left for KV caches."""
         return self._choice
+
+    @property
+    def context_tokens(self) -> int:
+        """The longest sequence that memory was planned for."""
+        return self._context_tokens
 
     def create_cache(self, capacity: int) -> KVCache:
         """Return an empty cache with room for ``capacity`` tokens."""
@@ -99,7 +106,7 @@ class ModelRunner:
         """Read ``token_ids`` after what ``cache`` holds and append them to it.
 
         Returns logits ``[num_logits, vocab_size]`` of the last positions. Raises ``Cancelled``,
-        also in the middle of the graph, and ``EngineError``; then the cache is as it was.
+        also in the middle of the graph, and ``EngineError``; then the cache is unchanged.
         """
         with translating("The model could not be run"):
             cache.reserve(cache.offset + len(token_ids))
@@ -135,7 +142,7 @@ class ModelRunner:
                 raise
 
     def _check_interface(self, folder: ModelFolder) -> None:
-        """Refuse a graph that does not fit its manifest before the first run does."""
+        """Raise ``EngineError`` if the graph does not fit its manifest."""
         found = {value.name for value in self._session.get_inputs()}
         expected = {*_INPUTS, *(f"past.{name}" for name in CacheTensors.of(self._layout).names)}
         if found != expected:

@@ -14,8 +14,9 @@ class EngineOptions:
     At least one document's caches are kept, even over budget: otherwise a model with a large cache
     per token would evict the active sequence to make room for its replacement.
     ``providers``: where the graph may run. ``context_tokens``: the longest sequence that memory is
-    planned for. ``lookup``: whether greedy decoding tries what followed the same tokens before.
-    ``disk_cache``: where sequences are kept beyond the process; None: nowhere.
+    planned for. Either of the two sizes may be 0: it is then chosen for model and machine.
+    ``lookup``: whether greedy decoding tries what followed the same tokens before. ``disk_cache``:
+    where sequences are kept beyond the process; None: nowhere.
     """
 
     num_threads: int = 0

@@ -1,12 +1,12 @@
-"""How fast prompts are computed on this machine, learnt from every chunk."""
+"""How fast prompts are computed on this machine, measured with every chunk."""
 
 MAX_SECONDS_PER_LAYER = 0.08
-"""A running graph is interrupted between two nodes only. The slowest node, the experts, takes about
-half of a layer's time, and a user who types on should wait no longer than 40 ms for it."""
+"""A running graph is interrupted only between two nodes. The slowest node, the experts, takes about
+half of a layer's time, and a user who continues to type should wait at most 40 ms for it."""
 FIRST_CHUNK = 32
 SMALLEST_CHUNK = 8
 LARGEST_CHUNK = 256
-_MIN_MEASURED = 8  # fewer tokens tell more of the fixed costs than of the pace
+_MIN_MEASURED = 8  # with fewer tokens the fixed costs dominate
 _WEIGHT = 0.3
 
 
@@ -18,15 +18,20 @@ class PrefillPace:
         self._seconds_per_token: float | None = None
 
     @property
+    def seconds_per_token(self) -> float | None:
+        """The time that a token takes; None before anything was measured."""
+        return self._seconds_per_token
+
+    @property
     def chunk_size(self) -> int:
-        """How many tokens to compute between two looks at the cancellation token."""
+        """The number of tokens to compute between two looks at the cancellation token."""
         if self._seconds_per_token is None:
             return FIRST_CHUNK
         size = int(self._chunk_seconds / self._seconds_per_token)
         return min(max(size, SMALLEST_CHUNK), LARGEST_CHUNK)
 
     def record(self, num_tokens: int, seconds: float) -> None:
-        """Take note of a chunk."""
+        """Record a chunk."""
         if num_tokens < _MIN_MEASURED:
             return
         measured = seconds / num_tokens

@@ -1,9 +1,9 @@
 """The exporter as a child process: ``python -m onnx_export … --progress json``.
 
 The child writes one JSON object a line to its standard output: ``{"phase", "done", "total",
-"unit", "seconds_left"}`` as it goes, ``{"phase": "error", "message"}`` or ``{"phase": "done",
-"output_dir"}`` at its end. The exporter's libraries are an extra, and its memory goes back to the
-system with it.
+"unit", "seconds_left"}`` while it works, and ``{"phase": "error", "message"}`` or ``{"phase":
+"done", "output_dir"}`` at its end. The exporter's libraries are an extra, and the system gets the
+child's memory back when it ends.
 """
 
 import json
@@ -19,16 +19,16 @@ from typing import IO, Any, Literal
 
 from coder_lsp.errors import InstallError
 
-Precision = Literal["int4", "int8", "fp16", "fp32"]
+Precision = Literal["int4", "int8", "fp16", "fp32", "keep"]
 Target = Literal["cpu", "cuda"]
 
 _STOPPING_SECONDS = 10
-_NUM_TOLD_LINES = 12
+_NUM_SHOWN_LINES = 12
 
 
 @dataclass(frozen=True, slots=True)
 class ExportProgress:
-    """How far the export is; ``total`` 0 and ``seconds_left`` None mean: not known yet."""
+    """How far the export is. ``total`` is 0, and ``seconds_left`` None, until it is known."""
 
     phase: str
     done: int
@@ -40,30 +40,37 @@ class ExportProgress:
 OnProgress = Callable[[ExportProgress], None]
 
 
-def require_exporter() -> None:
-    """Raise ``InstallError`` when the exporter cannot be run: better now than after a download."""
+def ask_exporter(*arguments: str) -> Any:
+    """Return the JSON that the exporter prints as its last line.
+
+    Raises ``InstallError``: with the exporter's own message, or with what its libraries need.
+    """
     finished = subprocess.run(  # noqa: S603 (our own module, by this interpreter)
-        [*_COMMAND, "--help"], capture_output=True, text=True, encoding="utf-8", check=False
+        [*_COMMAND, *arguments], capture_output=True, text=True, encoding="utf-8", check=False
     )
-    if finished.returncode != 0:
+    answer = _as_object(finished.stdout.strip().rpartition("\n")[2])
+    if answer is not None and answer.get("phase") == "error":
+        raise InstallError(str(answer.get("message")))
+    if finished.returncode != 0 or answer is None:
         raise InstallError(
             'The exporter cannot be run. Install what it needs with\n    pip install "coder-lsp'
             f'[install]"\n({_last_lines(finished.stderr)})'
         )
+    return answer
 
 
 def check_export(source: Path, out_dir: Path, options: Sequence[str]) -> None:
-    """Raise ``InstallError`` where all but the weights already stands against an export."""
+    """Raise ``InstallError`` if an export would fail for a reason that needs no weights."""
     run_export(source, out_dir, [*options, "--check"], lambda _: None)
 
 
 def run_export(
     source: Path, out_dir: Path, options: Sequence[str], on_progress: OnProgress
 ) -> None:
-    """Export the checkpoint ``source`` to the model folder ``out_dir``.
+    """Export the checkpoint or GGUF file ``source`` to the model folder ``out_dir``.
 
     Raises ``InstallError`` with the exporter's own message. An interrupted child is given time to
-    keep what it has, so that the next run can go on.
+    keep what it has, so that the next run can continue.
     """
     command = [*_COMMAND, str(source), str(out_dir), *options, "--progress", "json"]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
@@ -79,7 +86,7 @@ def run_export(
             raise InstallError(error or f"The export failed: {_last_lines(stderr.read())}")
 
 
-# Safe path (-P): a folder named onnx_export where the user stands is not the exporter.
+# Safe path (-P): a folder named onnx_export in the working directory is not the exporter.
 _COMMAND = (sys.executable, "-P", "-m", "onnx_export")
 
 
@@ -114,12 +121,17 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 def _events(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
     for line in process.stdout or ():
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue  # a library's own word; what matters of it stands on standard error
-        if isinstance(event, dict):
+        event = _as_object(line)  # other lines are of a library that prints
+        if event is not None:
             yield event
+
+
+def _as_object(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _progress(event: dict[str, Any]) -> ExportProgress:
@@ -134,4 +146,4 @@ def _progress(event: dict[str, Any]) -> ExportProgress:
 
 
 def _last_lines(text: str) -> str:
-    return "\n".join(text.strip().splitlines()[-_NUM_TOLD_LINES:]) or "it said nothing"
+    return "\n".join(text.strip().splitlines()[-_NUM_SHOWN_LINES:]) or "it said nothing"

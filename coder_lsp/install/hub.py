@@ -1,108 +1,150 @@
 """The hub's HTTP interface, by its own library; every error of it becomes an ``InstallError``.
 
-Which hub, which token and whether to go online at all is the library's business: it reads
-``HF_ENDPOINT``, ``HF_TOKEN`` (or what ``hf auth login`` stored) and ``HF_HUB_OFFLINE``.
+The library decides which hub it asks, with which token, and whether it may go online at all: it
+reads ``HF_ENDPOINT``, ``HF_TOKEN`` (or what ``hf auth login`` stored) and ``HF_HUB_OFFLINE``.
 """
 
 from __future__ import annotations
 
+import io
+import re
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from coder_lsp.errors import InstallError
-from coder_lsp.install.repository import RemoteFile, Repository, select_files
+from coder_lsp.install.network_errors import ConnectionBroken, network_error
+from coder_lsp.install.repository import (
+    INDEX_NAME,
+    RemoteFile,
+    Repository,
+    plain_license,
+    restrict_to_index,
+    select_checkpoint,
+    select_gguf,
+)
+from coder_lsp.json_input import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 _MISSING = (
     "Downloading needs huggingface_hub, which is not installed. Install it with\n"
     '    pip install "coder-lsp[install]"'
 )
-_UNKNOWN_LICENSE = "unknown"
-
-
-class ConnectionBroken(InstallError):
-    """The hub went away while it was sending; what has come stays and can be gone on from."""
+_MAX_INDEX_BYTES = 64 << 20
 
 
 class Hub:
     """Asks one hub; ``endpoint`` None means the library's own choice."""
 
     def __init__(self, endpoint: str | None = None) -> None:
-        """Import the library. Raises ``InstallError`` where it is missing."""
+        """Import the library. Raises ``InstallError`` if that cannot be done."""
         try:
             import huggingface_hub  # noqa: PLC0415 (slow, and its absence must be explained)
             from huggingface_hub import constants, file_download, utils  # noqa: PLC0415
             from huggingface_hub.utils.tqdm import silent_tqdm  # noqa: PLC0415
         except ImportError as exc:
             raise InstallError(f"{_MISSING}\n({exc})") from exc
+        except ValueError as exc:
+            raise InstallError(
+                f"huggingface_hub cannot read one of its environment variables HF_…: {exc}. "
+                "Correct or unset it."
+            ) from exc
         self.endpoint: str = endpoint or constants.ENDPOINT
         self._library = huggingface_hub
         self._file_download = file_download
         self._utils: Any = utils
         self._no_bar = silent_tqdm
-        # Its warnings of each retry would break the progress display; failures are told by us.
+        # Its warnings of each retry would break the progress display, and we report failures.
         self._utils.logging.set_verbosity_error()
 
-    def describe(self, repository_id: str, revision: str) -> Repository:
+    def describe(self, repository_id: str, revision: str, file: str | None = None) -> Repository:
         """Ask what a repository holds at a revision, which becomes a commit.
 
-        Raises ``InstallError``: without a network, for an unknown or gated repository, for one that
-        cannot be exported.
+        ``file`` is the GGUF file that is wanted; None means the Hugging Face checkpoint.
+
+        Raises ``InstallError``: without a network, for an unknown or gated repository, for one
+        without what is wanted.
         """
         with self._translated(repository_id, revision):
             info = self._library.HfApi(endpoint=self.endpoint).model_info(
                 repository_id, revision=revision, files_metadata=True
             )
+        if not isinstance(info.sha, str) or not re.fullmatch("[0-9a-f]{7,64}", info.sha):
+            raise InstallError(
+                f"{self.endpoint} did not name the commit of {repository_id}; it does not seem to "
+                "be a hub. Check HF_ENDPOINT."
+            )
         files = tuple(
             RemoteFile(
                 name=sibling.rfilename,
-                size=sibling.size or 0,
+                size=sibling.size if isinstance(sibling.size, int) else -1,
                 sha256=None if sibling.lfs is None else sibling.lfs.sha256,
                 git_oid=sibling.blob_id or "",
             )
             for sibling in info.siblings or ()
         )
-        if info.sha is None:
-            raise InstallError(
-                f"{self.endpoint} did not name the commit of {repository_id}; it does not seem to "
-                "be a hub. Check HF_ENDPOINT."
-            )
-        card: Any = info.card_data
-        return Repository(
-            repository_id,
-            info.sha,
-            _license(None if card is None else card.to_dict()),
-            select_files(repository_id, files),
-        )
+        if file is None:
+            files = select_checkpoint(repository_id, files)
+        else:
+            files = select_gguf(repository_id, files, file)
+        repository = Repository(repository_id, info.sha, _license(info.card_data), files)
+        repository = replace(repository, files=tuple(self._with_size(repository, f) for f in files))
+        return replace(repository, files=self._indexed(repository))
 
-    def license_of(self, folder: Path) -> str:
-        """Return the licence that the model card in a folder names."""
-        try:
-            card = self._library.metadata_load(folder / "README.md")
-        except (OSError, ValueError):
-            card = None
-        return _license(card)
+    def _with_size(self, repository: Repository, file: RemoteFile) -> RemoteFile:
+        """Return the file with its size, which not every hub lists."""
+        if file.size >= 0:
+            return file
+        with self._translated(repository.id, repository.commit):
+            metadata = self._file_download.get_hf_file_metadata(
+                self._url(repository, file), endpoint=self.endpoint
+            )
+        if metadata.size is None:
+            raise InstallError(
+                f"{self.endpoint} does not say how large {file.name} in {repository.id} is, so "
+                "nobody could tell when it is complete. Try another hub."
+            )
+        return replace(file, size=metadata.size)
+
+    def _indexed(self, repository: Repository) -> tuple[RemoteFile, ...]:
+        """Return the files that are needed; if there is an index of shards, it decides."""
+        index = next((file for file in repository.files if file.name == INDEX_NAME), None)
+        if index is None:
+            return repository.files
+        if index.size > _MAX_INDEX_BYTES:
+            raise InstallError(f"{repository.id}: {INDEX_NAME} has {index.size} bytes, too many.")
+        content = io.BytesIO()
+        self.fetch(repository, index, content, 0)
+        where = f"{INDEX_NAME} of {repository.id}"
+        document = parse_json(content.getvalue(), where)
+        weight_map = document.get("weight_map") if isinstance(document, dict) else None
+        if not isinstance(weight_map, dict):
+            raise InstallError(f"{where} has no object 'weight_map'. Choose another repository.")
+        return restrict_to_index(repository, weight_map)
+
+    def _url(self, repository: Repository, file: RemoteFile) -> str:
+        url: str = self._library.hf_hub_url(
+            repository.id, file.name, revision=repository.commit, endpoint=self.endpoint
+        )
+        return url
 
     def fetch(
         self, repository: Repository, file: RemoteFile, target: BinaryIO, offset: int
     ) -> None:
         """Append a file's content from ``offset`` on to ``target``, which holds what is before.
 
-        The library goes on by itself when the connection breaks, as long as something comes.
-        Raises ``ConnectionBroken`` when nothing does, and ``InstallError``.
+        If the connection breaks, the library itself continues as long as something comes. Raises
+        ``ConnectionBroken`` if nothing does, and ``InstallError``.
         """
-        url = self._library.hf_hub_url(
-            repository.id, file.name, revision=repository.commit, endpoint=self.endpoint
-        )
+        url = self._url(repository, file)
         with self._translated(repository.id, repository.commit):
             headers = self._utils.build_hf_headers()
             metadata = self._file_download.get_hf_file_metadata(url, endpoint=self.endpoint)
             if _origin(metadata.location) != _origin(url):
-                # Large files come from a store elsewhere, which the token is no business of.
+                # Large files come from a store elsewhere, which must not see the token.
                 headers.pop("authorization", None)
             self._file_download.http_get(
                 metadata.location,
@@ -120,7 +162,7 @@ class Hub:
             yield
         except errors.GatedRepoError as exc:
             raise InstallError(
-                f"{repository_id} is gated: its owner lets in only who asked. Ask on its page, "
+                f"{repository_id} is gated: its owner admits users one by one. Ask on its page, "
                 f"{self.endpoint}/{repository_id}, then log in with 'hf auth login' or set "
                 "HF_TOKEN."
             ) from exc
@@ -131,21 +173,21 @@ class Hub:
             ) from exc
         except errors.RepositoryNotFoundError as exc:
             raise InstallError(
-                f"{self.endpoint} knows no repository {repository_id}, or shows it to others only. "
+                f"{self.endpoint} knows no repository {repository_id}, or hides it from you. "
                 "Check the name; for a private one log in with 'hf auth login' or set HF_TOKEN."
             ) from exc
         except errors.OfflineModeIsEnabled as exc:
             raise InstallError(
-                "HF_HUB_OFFLINE forbids every connection. Unset it, or name a local folder."
+                "HF_HUB_OFFLINE forbids every connection, and not all of this model is on this "
+                "machine. Unset it, or name a local folder or GGUF file."
             ) from exc
         except errors.HfHubHTTPError as exc:
             raise self._http_error(repository_id, exc) from exc
-        except OSError as exc:
-            raise _disk_or_network(self.endpoint, exc) from exc
         except Exception as exc:
-            if not _is_network_error(exc):
+            error = network_error(self.endpoint, exc)
+            if error is None:
                 raise
-            raise _no_network(self.endpoint, exc) from exc
+            raise error from exc
 
     def _http_error(self, repository_id: str, exc: Any) -> InstallError:
         status = exc.response.status_code
@@ -157,35 +199,16 @@ class Hub:
         kind = ConnectionBroken if status in {408, 429} or status >= 500 else InstallError  # noqa: PLR2004 (HTTP's own numbers)
         return kind(
             f"{self.endpoint} answered HTTP {status} for {repository_id}. Run the same command "
-            "again later; it goes on where it stopped."
+            "again later; it continues where it stopped."
         )
 
 
-def _license(card: Mapping[str, Any] | None) -> str:
+def _license(card: Any) -> str:
     # Cards with a licence of their own say "license: other" and name it in license_name.
-    fields = card or {}
-    return str(fields.get("license_name") or fields.get("license") or _UNKNOWN_LICENSE)
+    fields: Mapping[str, Any] = {} if card is None else card.to_dict()
+    return plain_license(fields.get("license_name") or fields.get("license"))
 
 
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc
-
-
-def _is_network_error(exc: Exception) -> bool:
-    """Whether the HTTP library raised it; the hub's library has had several underneath."""
-    return type(exc).__module__.partition(".")[0] in {"httpx", "httpx2", "httpcore", "requests"}
-
-
-def _disk_or_network(endpoint: str, exc: OSError) -> InstallError:
-    if isinstance(exc, ConnectionError) or exc.errno is None:
-        return _no_network(endpoint, exc)
-    return InstallError(f"The download cannot be written: {exc}. Free some space or permit it.")
-
-
-def _no_network(endpoint: str, exc: Exception) -> ConnectionBroken:
-    return ConnectionBroken(
-        f"No connection to {endpoint} ({type(exc).__name__}: {exc}). Check the network, a proxy "
-        "and HF_ENDPOINT, then run the same command again: it goes on where it stopped. A model "
-        "that was downloaded elsewhere can be installed from its folder."
-    )

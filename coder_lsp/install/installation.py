@@ -1,57 +1,49 @@
-"""One installation from plan to model folder; the plan tells all that a user agrees to."""
+"""One installation from plan to model folder; the plan says all that a user agrees to."""
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from coder_lsp.errors import InstallError, ModelFolderError
-from coder_lsp.install.download import (
-    download,
-    note_commit,
-    num_missing_bytes,
-    recorded_commit,
-)
+from coder_lsp.install.download import download
 from coder_lsp.install.export_process import (
     ExportProgress,
     Precision,
     Target,
     check_export,
-    require_exporter,
     run_export,
 )
 from coder_lsp.install.hub import Hub
-from coder_lsp.install.repository import (
-    DEFAULT_REVISION,
-    PINNED_COMMITS,
-    WEIGHTS_SUFFIX,
-    Repository,
-    check_id,
-    notes_on,
+from coder_lsp.install.inspection import Inspection
+from coder_lsp.install.ollama import OllamaModel
+from coder_lsp.install.repository import Repository
+from coder_lsp.models.installed_models import (
+    PARTIAL_SUFFIX,
+    Origin,
+    is_default_open,
+    model_names,
+    set_default_model,
 )
-from coder_lsp.models.installed_models import PARTIAL_SUFFIX, Origin
 from coder_lsp.models.model_folder import MANIFEST_NAME, ModelFolder
-from coder_lsp.paths import downloads_path, models_path
+from coder_lsp.paths import models_path
 
-_BYTES_PER_STORED_WEIGHT = 2
-"""Checkpoints of DeepSeek are stored in bf16."""
-_BITS_PER_WEIGHT: dict[Precision, float] = {"int4": 5.0, "int8": 9.0, "fp16": 16.0, "fp32": 32.0}
-"""With scales, and with what stays at a higher precision: rounded up, since disks fill up."""
 _SPARE_BYTES = 512 << 20
 
 OnProgress = Callable[[ExportProgress], None]
+OpenHub = Callable[[], Hub]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be installed: ``source`` is a repository's id or a folder's path.
+    """What is to be installed; ``source`` is as the user wrote it.
 
-    ``revision`` None means the known commit, else ``main``; ``name`` None the source's own with
-    the precision.
+    None leaves the choice open: of ``precision`` what is best for the source, of ``revision`` the
+    known commit or else ``main``, of ``name`` the source's own with the precision.
     """
 
     source: str
-    precision: Precision
+    precision: Precision | None
     target: Target
     revision: str | None = None
     name: str | None = None
@@ -60,23 +52,30 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done, before anything is. ``repository`` is None for a local folder.
+    """What will be done, before anything is.
 
-    ``output_bytes`` is an estimate from the weights' size, ``download_bytes`` what is missing yet,
-    ``exported_bytes`` what an interrupted export has left to go on from.
+    ``weights`` is the folder or file that the exporter reads. ``repository`` is None unless it is
+    downloaded to ``download_folder`` first, and ``blob`` is None unless Ollama keeps the file.
+    ``output_bytes`` is an estimate, ``download_bytes`` is what is still missing, and
+    ``exported_bytes`` is what an interrupted export has left.
     """
 
     request: Request
     name: str
     model_folder: Path
-    checkpoint: Path
-    repository: Repository | None
-    revision: str
+    precision: Precision
+    weights: Path
+    origin: Origin
     license: str
-    download_bytes: int
+    inspection: Inspection | None
     output_bytes: int
     exported_bytes: int
     notes: tuple[str, ...]
+    repository: Repository | None = None
+    revision: str = ""
+    download_folder: Path | None = None
+    download_bytes: int = 0
+    blob: OllamaModel | None = None
 
     @property
     def needed_bytes(self) -> int:
@@ -85,44 +84,102 @@ class Plan:
         return self.download_bytes + missing + _SPARE_BYTES
 
 
-def make_plan(request: Request, hub: Hub) -> Plan:
-    """Look at the source and write nothing; a local one needs no network.
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What was installed; ``is_default`` if it became the default model."""
 
-    Raises ``InstallError``.
+    folder: ModelFolder
+    is_default: bool
+
+
+def find_installed(
+    source: str, version: str | None, precision: Precision | None, target: Target, name: str | None
+) -> str | None:
+    """Return the installed model that was made of a source in this way; None if there is none.
+
+    ``version`` None, ``precision`` None and ``name`` None stand for any.
     """
-    local = Path(request.source).expanduser()
-    is_here = local.is_dir()
-    plan = _plan_folder(request, local, hub) if is_here else _plan_repository(request, hub)
-    require_exporter()
-    return plan
+    for installed in model_names() if name is None else (name,):
+        folder = models_path() / installed
+        origin = Origin.read(folder)
+        if origin is None or origin.repository != source:
+            continue
+        if version is not None and origin.commit != version:
+            continue
+        try:
+            manifest = ModelFolder.read(folder).manifest
+        except ModelFolderError:
+            continue
+        if manifest.target == target and _is_precision(manifest.precision, precision):
+            return installed
+    return None
 
 
-def carry_out(plan: Plan, hub: Hub, on_progress: OnProgress) -> ModelFolder:
+def require_no_other(plan: Plan) -> None:
+    """Raise ``InstallError`` if another model has the plan's name."""
+    if not _is_exported(plan):
+        return
+    origin, remedy = Origin.read(plan.model_folder), _another_name(plan.name)
+    try:
+        manifest = ModelFolder.read(plan.model_folder).manifest
+    except ModelFolderError as exc:
+        raise InstallError(
+            f"There is a model {plan.name}, and it is damaged: {exc} {remedy}"
+        ) from exc
+    is_same = manifest.target == plan.request.target and _is_precision(
+        manifest.precision, plan.precision
+    )
+    # Without an origin it was exported by a run of this program that was then interrupted.
+    if not is_same or origin not in {None, plan.origin}:
+        made_of = "another source" if origin is None else f"{origin.repository} ({origin.commit})"
+        raise InstallError(
+            f"There is a model {plan.name} already, made of {made_of} in {manifest.precision} for "
+            f"{manifest.target}. Asked for: {plan.origin.repository} ({plan.origin.commit}) in "
+            f"{plan.precision} for {plan.request.target}. {remedy}"
+        )
+
+
+def carry_out(plan: Plan, hub: OpenHub, on_progress: OnProgress) -> Installed:
     """Download, export, tidy up; return what was installed. Raises ``InstallError``.
 
-    Interrupted at any point, it leaves what a second call goes on from.
+    If it is interrupted, a second call continues where it stopped.
     """
     if not _is_exported(plan):
         _require_space(plan)
         if plan.repository is not None:
             _download(plan, plan.repository, hub, on_progress)
-        run_export(plan.checkpoint, plan.model_folder, _export_options(plan), on_progress)
+        if plan.blob is not None:
+            _verify(plan.blob, on_progress)
+        run_export(plan.weights, plan.model_folder, _export_options(plan), on_progress)
     try:
         folder = ModelFolder.read(plan.model_folder)
-        if plan.repository is not None:
-            if not plan.request.keep_download:
-                _remove_download(plan.checkpoint)
-            # Last of all: until it is there, a second run tidies up.
-            Origin(plan.repository.id, plan.repository.commit).write(plan.model_folder)
+        if plan.download_folder is not None and not plan.request.keep_download:
+            _remove_download(plan.download_folder)
+        # Last of all: until it is there, a second run tidies up.
+        plan.origin.write(plan.model_folder)
+        is_default = is_default_open()
+        if is_default:
+            set_default_model(plan.name)
     except (OSError, ModelFolderError) as exc:
-        raise InstallError(f"{plan.model_folder} was exported but is not right: {exc}") from exc
-    return folder
+        raise InstallError(
+            f"{plan.model_folder} was exported, but cannot be used: {exc} Remove it with "
+            f"'coder-lsp models --remove {plan.name}' and install it again."
+        ) from exc
+    return Installed(folder, is_default)
 
 
-def is_installed(plan: Plan) -> bool:
-    """Whether nothing is left to do."""
-    is_tidied = plan.repository is None or Origin.read(plan.model_folder) is not None
-    return _is_exported(plan) and is_tidied
+def exported_bytes(name: str) -> int:
+    """Return what an interrupted export of a model has left."""
+    folder = models_path() / f"{name}{PARTIAL_SUFFIX}"
+    try:
+        return sum(path.stat().st_size for path in folder.iterdir())
+    except OSError:
+        return 0
+
+
+def _is_precision(found: str, wanted: Precision | None) -> bool:
+    # Blocks that are kept have the bits that they have.
+    return wanted in {None, "keep", found}
 
 
 def _is_exported(plan: Plan) -> bool:
@@ -130,75 +187,10 @@ def _is_exported(plan: Plan) -> bool:
     return (plan.model_folder / MANIFEST_NAME).is_file()
 
 
-def _plan_repository(request: Request, hub: Hub) -> Plan:
-    repository_id = check_id(request.source)
-    revision = request.revision or PINNED_COMMITS.get(repository_id, DEFAULT_REVISION)
-    checkpoint = downloads_path().joinpath(*repository_id.split("/"))
-    commit = recorded_commit(checkpoint, revision)
-    repository = hub.describe(repository_id, commit or revision)
-    return _plan(
-        request,
-        repository.name,
-        checkpoint,
-        repository=repository,
-        revision=revision,
-        license_=repository.license,
-        download_bytes=num_missing_bytes(repository, checkpoint),
-        weight_bytes=sum(f.size for f in repository.files if f.name.endswith(WEIGHTS_SUFFIX)),
-    )
-
-
-def _plan_folder(request: Request, folder: Path, hub: Hub) -> Plan:
-    if request.revision is not None:
-        raise InstallError("--revision goes with a repository; a local folder has no revisions.")
-    weights = sorted(folder.glob(f"*{WEIGHTS_SUFFIX}"))
-    missing = [name for name in ("config.json", "tokenizer.json") if not (folder / name).is_file()]
-    if not weights:
-        missing.append("*.safetensors")
-    if missing:
-        raise InstallError(
-            f"{folder} holds no {' and no '.join(missing)}. Name a Hugging Face folder with a "
-            "checkpoint in safetensors."
-        )
-    return _plan(
-        request,
-        folder.resolve().name,
-        folder,
-        repository=None,
-        revision="",
-        license_=hub.license_of(folder),
-        download_bytes=0,
-        weight_bytes=sum(path.stat().st_size for path in weights),
-    )
-
-
-def _plan(
-    request: Request,
-    source_name: str,
-    checkpoint: Path,
-    *,
-    repository: Repository | None,
-    revision: str,
-    license_: str,
-    download_bytes: int,
-    weight_bytes: int,
-) -> Plan:
-    name = request.name or f"{source_name}-{request.precision}"
-    if Path(name).name != name or name.startswith(".") or name.endswith(PARTIAL_SUFFIX):
-        raise InstallError(f"{name!r} cannot be a model's name: it becomes the name of a folder.")
-    bits = _BITS_PER_WEIGHT[request.precision]
-    return Plan(
-        request=request,
-        name=name,
-        model_folder=models_path() / name,
-        checkpoint=checkpoint,
-        repository=repository,
-        revision=revision,
-        license=license_,
-        download_bytes=download_bytes,
-        output_bytes=int(weight_bytes / _BYTES_PER_STORED_WEIGHT * bits / 8),
-        exported_bytes=_size_of(models_path() / f"{name}{PARTIAL_SUFFIX}"),
-        notes=notes_on(source_name),
+def _another_name(name: str) -> str:
+    return (
+        f"Choose another name with --name, or remove the model with 'coder-lsp models --remove "
+        f"{name}' first."
     )
 
 
@@ -216,36 +208,35 @@ def _require_space(plan: Plan) -> None:
         )
 
 
-def _download(plan: Plan, repository: Repository, hub: Hub, on_progress: OnProgress) -> None:
-    def tell(num_bytes: int) -> None:
+def _download(plan: Plan, repository: Repository, hub: OpenHub, on_progress: OnProgress) -> None:
+    folder = plan.download_folder
+    assert folder is not None
+
+    def report(num_bytes: int) -> None:
         on_progress(ExportProgress("downloading", num_bytes, repository.size, "bytes", None))
 
-    try:
-        note_commit(repository, plan.revision, plan.checkpoint)
-    except OSError as exc:
-        raise InstallError(f"{plan.checkpoint} cannot be written: {exc}. Permit it.") from exc
-    # The weights come last: what the small files tell may spare a user the large ones.
-    first = tuple(file for file in repository.files if not file.name.endswith(WEIGHTS_SUFFIX))
-    download(hub, replace(repository, files=first), plan.revision, plan.checkpoint, tell)
-    check_export(plan.checkpoint, plan.model_folder, _export_options(plan))
-    download(hub, repository, plan.revision, plan.checkpoint, tell)
+    if not all(file.name.endswith(".gguf") for file in repository.weights):
+        # What the small files say may spare a user the large ones.
+        download(hub, repository, plan.revision, folder, report, weights=False)
+        check_export(plan.weights, plan.model_folder, _export_options(plan))
+    download(hub, repository, plan.revision, folder, report)
+
+
+def _verify(blob: OllamaModel, on_progress: OnProgress) -> None:
+    blob.verify(
+        lambda done: on_progress(ExportProgress("checking", done, blob.size, "bytes", None))
+    )
 
 
 def _export_options(plan: Plan) -> list[str]:
-    options = ["--precision", plan.request.precision, "--name", plan.name]
+    options = ["--precision", plan.precision, "--name", plan.name, "--license", plan.license]
     if plan.request.target != "cpu":
         options += ["--target", plan.request.target]
     return options
 
 
-def _size_of(folder: Path) -> int:
-    if not folder.is_dir():
-        return 0
-    return sum(path.stat().st_size for path in folder.iterdir())
-
-
-def _remove_download(checkpoint: Path) -> None:
-    shutil.rmtree(checkpoint, ignore_errors=True)
-    owner = checkpoint.parent
+def _remove_download(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    owner = folder.parent
     if owner.is_dir() and not any(owner.iterdir()):
         owner.rmdir()

@@ -21,7 +21,6 @@ from coder_lsp.lsp import (
 )
 from coder_lsp.lsp.language_server import CoderServer
 from coder_lsp.lsp.logs import start_log
-from coder_lsp.session import Session
 from coder_lsp.settings import Settings
 
 _CLOSING_SECONDS = 2.0
@@ -45,9 +44,9 @@ def serve_tcp(settings: Settings, host: str, port: int) -> int:
     return _run(server, transport.serve_tcp(server.protocol, host, port))
 
 
-def create_server(session: Session) -> CoderServer:
+def create_server(settings: Settings) -> CoderServer:
     """Return a server with every feature, not yet connected to a client."""
-    server = CoderServer(session, create_backend)
+    server = CoderServer(settings, create_backend)
     server.feature(types.INITIALIZE)(initialize.initialize)
     server.feature(types.INITIALIZED)(initialize.initialized)
     server.feature(types.TEXT_DOCUMENT_DID_OPEN)(text_sync.did_open)
@@ -71,7 +70,7 @@ def create_server(session: Session) -> CoderServer:
 
 def _start(settings: Settings) -> CoderServer:
     start_log(settings.log_level)
-    return create_server(Session(settings))
+    return create_server(settings)
 
 
 def _run(server: CoderServer, serving: Coroutine[Any, Any, None]) -> int:
@@ -80,10 +79,8 @@ def _run(server: CoderServer, serving: Coroutine[Any, Any, None]) -> int:
     except KeyboardInterrupt:
         pass  # someone tries the server in a terminal
     finally:
-        server.session.cancel_all()
-        server.generations.cancel_all()
-        server.usage.close()
-        has_ended = server.engine.close(_CLOSING_SECONDS)
+        server.session.recorder.close()
+        has_ended = server.scheduler.close(_CLOSING_SECONDS)
     status = server.protocol.exit_status
     if not has_ended:
         # A model that is being loaded cannot be interrupted, and an interpreter that exits under

@@ -1,14 +1,13 @@
 """``workspace/executeCommand``: on and off, what the client tells of an offer, and counters."""
 
-import asyncio
 import math
 from typing import Any
 
 from pygls.exceptions import JsonRpcInvalidParams
 
+from coder_lsp.completion.completion import Completion
 from coder_lsp.lsp.language_server import CoderServer
 from coder_lsp.lsp.loading import load_backend, load_if_wanted
-from coder_lsp.session import Answer
 
 TOGGLE_COMMAND = "coder-lsp.toggle"
 SNOOZE_COMMAND = "coder-lsp.snooze"
@@ -42,7 +41,7 @@ def snooze(ls: CoderServer, *arguments: Any) -> dict[str, int]:
 
 def restart_model(ls: CoderServer) -> None:
     """Load the model anew; the status tells how that goes."""
-    if not ls.engine.is_loading:
+    if not ls.scheduler.is_loading:
         ls.start(load_backend(ls))
 
 
@@ -56,7 +55,6 @@ def accept(ls: CoderServer, offer_id: str, *arguments: Any) -> None:
     if num_characters is not None and not _is_count(num_characters):
         raise _unusable("a number of characters", num_characters)
     ls.session.accept(offer_id, num_characters)
-    ls.usage.note()
 
 
 async def stats(ls: CoderServer) -> dict[str, Any]:
@@ -64,14 +62,14 @@ async def stats(ls: CoderServer) -> dict[str, Any]:
 
     Waits for the engine to come to it. Times are in milliseconds.
     """
-    backend = await asyncio.wrap_future(ls.engine.stats())
-    last = ls.session.last_answer
+    backend = await ls.scheduler.backend_stats()
+    last = ls.session.last_completion
     return {
         "session": dict(ls.session.stats()),
         "pending": ls.protocol.num_pending,
         "backend": dict(backend),
         "lastCompletion": None if last is None else _describe(last),
-        "usage": await ls.usage.usage(),
+        "usage": await ls.session.recorder.usage(),
     }
 
 
@@ -95,20 +93,19 @@ def _unusable(expected: str, found: Any) -> JsonRpcInvalidParams:
     return JsonRpcInvalidParams(message=f"Expected {expected}, found {found!r}.")
 
 
-def _describe(answer: Answer) -> dict[str, Any]:
-    """Describe an answer; one that was known already cost no tokens and no time."""
-    completion = answer.completion
-    if completion is None:
-        return {"source": answer.source, "numNewTokens": 0, "timeToFirstTokenMs": 0.0}
+def _describe(completion: Completion) -> dict[str, Any]:
+    """Describe a completion; a recent one costs no tokens and no time."""
+    usage = completion.usage
+    is_recent = completion.source == "completion cache"
     return {
-        "source": answer.source,
+        "source": completion.source,
         "finishReason": completion.finish_reason,
-        "numPromptTokens": completion.usage.num_prompt_tokens,
-        "numCachedTokens": completion.usage.num_cached_tokens,
+        "numPromptTokens": usage.num_prompt_tokens,
+        "numCachedTokens": usage.num_cached_tokens,
         # What an earlier request had computed already is not counted twice.
-        "numNewTokens": 0 if answer.source == "running" else completion.usage.num_new_tokens,
-        "numGeneratedTokens": completion.usage.num_generated_tokens,
-        "timeToFirstTokenMs": completion.time_to_first_token_ms,
+        "numNewTokens": 0 if completion.source == "running" else usage.num_new_tokens,
+        "numGeneratedTokens": usage.num_generated_tokens,
+        "timeToFirstTokenMs": 0.0 if is_recent else completion.time_to_first_token_ms,
         "totalMs": completion.total_ms,
         "refusedBy": completion.refused_by,
         "model": completion.model,

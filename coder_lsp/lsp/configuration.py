@@ -17,7 +17,7 @@ async def did_change_configuration(
     """Apply the settings. A client that pushes null has changed them and wants to be asked."""
     settings = params.settings
     if settings is None:
-        if not ls.capabilities.can_be_asked_for_settings:
+        if not ls.client.can_be_asked_for_settings:
             return
         item = types.ConfigurationItem(section=SECTION)
         answer = await ls.workspace_configuration_async(types.ConfigurationParams([item]))
@@ -31,7 +31,7 @@ async def did_change_configuration(
     enabled = ls.session.settings.enabled
     if enabled != was_enabled:  # a toggle lasts until the setting itself is changed
         ls.switch.turn(on=enabled)
-    if change.needs_reload and ls.engine.has_been_loaded:
+    if change.needs_reload and ls.scheduler.has_been_loaded:
         await load_backend(ls)
     else:
         load_if_wanted(ls)

@@ -12,18 +12,18 @@ from coder_lsp.lsp.logs import set_log_level
 
 def initialize(ls: CoderServer, params: types.InitializeParams) -> None:
     """Take in capabilities and options; pygls answers, with the position encoding it chose."""
-    ls.capabilities = client_capabilities(params.capabilities)
+    ls.client = client_capabilities(params.capabilities)
     if params.client_info is not None:
         name = params.client_info.name
         ls.session.tally.editor = name
-        ls.session.client_tells_acceptance = client_traits(name).tells_acceptance
-    ls.initial_problems = ls.session.initialize_settings(params.initialization_options).problems
+        ls.session.tells_acceptance = client_traits(name).tells_acceptance
+    ls.session.initialize_settings(params.initialization_options)
     set_log_level(ls.session.settings.log_level)
 
 
 def initialized(ls: CoderServer, params: types.InitializedParams) -> None:
     """Say what was wrong with the options, and load the model unless completions are off."""
     del params
-    tell_problems(ls, ls.initial_problems)
+    tell_problems(ls, ls.session.initial_problems)
     ls.switch.turn(on=ls.session.settings.enabled)
     load_if_wanted(ls)

@@ -11,7 +11,7 @@ async def inline_completion(
     ls: CoderServer, params: types.InlineCompletionParams
 ) -> types.InlineCompletionList | list[types.InlineCompletionItem]:
     """Complete at the cursor."""
-    ls.session.client_completes_inline = True
+    ls.session.completes_inline = True
     kind = params.context.trigger_kind
     offers = await make_offers(
         ls,

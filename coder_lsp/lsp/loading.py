@@ -12,16 +12,17 @@ from coder_lsp.errors import CoderError
 from coder_lsp.lsp import notices
 from coder_lsp.lsp.language_server import CoderServer
 from coder_lsp.lsp.protocol import log_error
+from coder_lsp.settings import Settings
 
 if TYPE_CHECKING:
-    from coder_lsp.lsp.engine_thread import Loaded
+    from coder_lsp.scheduling.engine_thread import Loaded
 
 _log = logging.getLogger(__name__)
 
 
 def load_if_wanted(ls: CoderServer) -> None:
     """Load the model once completions are on; who never wants them pays nothing for it."""
-    if ls.switch.is_on and not ls.engine.has_been_loaded:
+    if ls.switch.is_on and not ls.scheduler.has_been_loaded:
         ls.start(load_backend(ls))
 
 
@@ -30,10 +31,10 @@ async def load_backend(ls: CoderServer) -> None:
 
     The task is superseded, not this coroutine cancelled, when the settings change meanwhile.
     """
-    ls.quieten()
+    before, settings = ls.status.model, ls.session.settings
     shown = ls.status.begin_loading()
-    loading = asyncio.wrap_future(ls.engine.load(ls.session.settings))
-    if ls.capabilities.can_show_progress:
+    loading = ls.scheduler.load()
+    if ls.client.can_show_progress:
         ls.start(_show_progress(ls, loading))
     try:
         loaded = await loading
@@ -47,10 +48,26 @@ async def load_backend(ls: CoderServer) -> None:
         for notice in loaded.notices:
             _log.warning("%s", notice)
             ls.tell_once(types.MessageType.Warning, notice)
-        ls.status.end_loading(shown, loaded.model, remarks=loaded.notices)
+        if before not in {None, loaded.model} and _is_default(settings):
+            ls.tell(types.MessageType.Info, notices.new_default(loaded.model))
+        suggestion = _suggestion(settings)
+        ls.status.end_loading(shown, loaded.model, None, loaded.notices, suggestion)
         return
     ls.status.end_loading(shown, None, error)
     ls.tell_once(types.MessageType.Error, error)
+
+
+def _is_default(settings: Settings) -> bool:
+    return settings.backend == "local" and not settings.model
+
+
+def _suggestion(settings: Settings) -> str | None:
+    """Return what a user could install, unless the user has installed or chosen a model."""
+    if not _is_default(settings):
+        return None
+    from coder_lsp.install.catalogue import suggestion  # noqa: PLC0415 (only now is there time)
+
+    return suggestion()
 
 
 async def _show_progress(ls: CoderServer, loading: "asyncio.Future[Loaded]") -> None:

@@ -37,6 +37,11 @@ def ready(model: str, remarks: Sequence[str]) -> str:
     return ". ".join([f"Ready: {model}", *remarks])
 
 
+def new_default(model: str) -> str:
+    """Say that the default model completes, and that it was another model before."""
+    return f"coder-lsp now completes with {model}, the default model."
+
+
 def warming_up(percent: int) -> str:
     """Say how much of the window around the cursor has been computed."""
     return f"warming up, {percent} %"

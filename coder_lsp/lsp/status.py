@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from coder_lsp.lsp import notices
+from coder_lsp.lsp.protocol import log_error
 from coder_lsp.lsp.switch import Switch
 
 STATUS_METHOD = "coder-lsp/status"
@@ -20,11 +21,15 @@ GONE_AFTER_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """``message`` is for the user, an error's names the remedy; ``progress`` is in percent."""
+    """``message`` is for the user, an error's names the remedy; ``progress`` is in percent.
+
+    ``suggestion`` is what the user could do for better completions; editors show it once.
+    """
 
     kind: Kind
     message: str
     progress: int | None = None
+    suggestion: str | None = None
 
 
 class StatusBoard:
@@ -36,6 +41,8 @@ class StatusBoard:
         self._sent: Status | None = None
         self._model: str | None = None
         self._remarks: tuple[str, ...] = ()
+        self._suggestion: str | None = None
+        self._has_succeeded = False
         self._loading: object | None = None
         self._load_error: str | None = None
         self._generation_error: str | None = None
@@ -43,10 +50,6 @@ class StatusBoard:
         self._is_busy = _Steady(self.update)
         self._is_warming_up = _Steady(self.update)
         self._percent = 0
-
-    def start(self) -> None:
-        """Say that the server is there, or off."""
-        self.update()
 
     def begin_loading(self) -> object:
         """Note that a model is being loaded; ``end_loading`` wants what is returned."""
@@ -62,14 +65,17 @@ class StatusBoard:
         model: str | None,
         error: str | None = None,
         remarks: tuple[str, ...] = (),
+        suggestion: str | None = None,
     ) -> None:
         """Note what came of it, unless another model is being loaded meanwhile.
 
-        ``remarks`` are shown with the model's name, as long as it is there.
+        ``remarks`` are shown with the model's name, as long as it is there; ``suggestion`` is shown
+        from the first generation on.
         """
         if loading is self._loading:
             self._loading = None
             self._model, self._load_error, self._remarks = model, error, remarks
+            self._suggestion, self._has_succeeded = suggestion, False
             self.update()
 
     def fail(self, error: str) -> None:
@@ -79,9 +85,15 @@ class StatusBoard:
 
     def succeed(self) -> None:
         """Note that a generation did not fail."""
-        if self._generation_error is not None:
+        if self._generation_error is not None or not self._has_succeeded:
             self._generation_error = None
+            self._has_succeeded = True
             self.update()
+
+    @property
+    def model(self) -> str | None:
+        """The model that completes; None before one was loaded, and after that has failed."""
+        return self._model
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
@@ -93,6 +105,10 @@ class StatusBoard:
         finally:
             self._num_waiting -= 1
             self._is_busy.set(holds=self._num_waiting > 0)
+
+    def report(self, error: BaseException) -> None:
+        """Log that work failed for which nobody waited."""
+        log_error(error)
 
     def warm_up(self, percent: int) -> None:
         """Note how much of the full window has been computed."""
@@ -132,7 +148,8 @@ class StatusBoard:
             return Status(kind, notices.warming_up(self._percent), self._percent)
         if kind == "busy":
             return Status(kind, notices.THINKING)
-        return Status(kind, notices.ready(model, self._remarks))
+        suggestion = self._suggestion if self._has_succeeded else None
+        return Status(kind, notices.ready(model, self._remarks), suggestion=suggestion)
 
 
 class _Steady:

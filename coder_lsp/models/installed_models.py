@@ -1,25 +1,34 @@
-"""Where the user's own models lie, which folder a name means, and where a model came from."""
+"""The models on this machine: their names, the default among them, and where each came from."""
 
 import contextlib
 import json
+import os
+import shutil
 from dataclasses import asdict, dataclass
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
-from coder_lsp.errors import FormatError
+from coder_lsp.errors import FormatError, ModelFolderError
 from coder_lsp.json_input import read_json, structure
-from coder_lsp.models.model_folder import Words
-from coder_lsp.paths import expanded, models_path
+from coder_lsp.models.model_folder import MANIFEST_NAME, Words
+from coder_lsp.paths import default_model_path, expanded, is_file_name, models_path
+
+EMBEDDED = "embedded"
+"""The setting's value for the model that comes with the package, whatever the default is."""
 
 PARTIAL_SUFFIX = ".partial"
-"""Of the folder that the exporter works in until the model's own is complete."""
+"""The suffix of the folder in which the exporter works until the model is complete."""
 
 _ORIGIN_NAME = "install.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The repository and the commit that a model was made from, in a file beside the manifest."""
+    """What a model was installed from, in a file beside the manifest.
+
+    ``repository`` is what the user named: a repository, a repository's file, a path or a model of
+    Ollama. ``commit`` identifies the content: a commit, a digest, or size and modification time.
+    """
 
     repository: Words
     commit: Words
@@ -45,19 +54,32 @@ def embedded_model_path() -> Path:
 
 
 def model_path(setting: str) -> Path:
-    """Return the folder that the setting ``model`` names; empty names the embedded model.
+    """Return the folder that the setting ``model`` names; empty names the default model.
 
-    The name of an installed model takes precedence over a path that reads the same.
+    What has no separator is the name of an installed model. A path must be absolute, because the
+    working directory may be a folder of somebody else's. Raises ``ModelFolderError``.
     """
     if not setting:
+        return find_model(default_model() or "") or embedded_model_path()
+    if setting == EMBEDDED:
         return embedded_model_path()
-    return find_model(setting) or expanded(setting)
+    folder = find_model(setting)
+    if folder is not None:
+        return folder
+    path = expanded(setting)
+    if path.is_absolute():
+        return path
+    if _is_name(setting):
+        raise ModelFolderError(f"There is no installed model {setting!r}. {_choices()}")
+    raise ModelFolderError(
+        f"{setting!r} is not an absolute path. Write the whole path of the model folder, or the "
+        "name of an installed model."
+    )
 
 
 def find_model(name: str) -> Path | None:
     """Return the folder of an installed model; None where none has that name."""
-    # What has a separator, a drive or a tilde is a path and no name.
-    if not name or name in {".", ".."} or name.startswith("~") or Path(name).name != name:
+    if not _is_name(name):
         return None
     folder = models_path() / name
     return folder if folder.is_dir() else None
@@ -66,7 +88,83 @@ def find_model(name: str) -> Path | None:
 def model_names() -> tuple[str, ...]:
     """Return the names of all installed models, sound or not."""
     home = models_path()
-    if not home.is_dir():
+    try:
+        names = [path.name for path in home.iterdir() if path.is_dir()]
+    except OSError:
         return ()
-    names = (path.name for path in home.iterdir() if path.is_dir())
     return tuple(sorted(name for name in names if not name.endswith(PARTIAL_SUFFIX)))
+
+
+def default_model() -> str | None:
+    """Return the name of the default model; None if the embedded model is the default."""
+    name = _chosen_default()
+    return name if name is not None and find_model(name) is not None else None
+
+
+def set_default_model(name: str) -> None:
+    """Make an installed model, or ``EMBEDDED``, the default. Raises ``ModelFolderError``."""
+    if name != EMBEDDED and find_model(name) is None:
+        raise ModelFolderError(f"There is no installed model {name!r}. {_choices()}")
+    path = default_model_path()
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(asdict(_Default(name))), encoding="utf-8")
+        temporary.replace(path)
+    except OSError as exc:
+        raise ModelFolderError(
+            f"{path} cannot be written: {exc}. Change its permissions, or name the model in the "
+            "setting 'model'."
+        ) from exc
+
+
+def is_default_open() -> bool:
+    """Whether no default was chosen, or it is gone: the next model installed may become it."""
+    return _chosen_default() != EMBEDDED and default_model() is None
+
+
+def remove_model(name: str) -> None:
+    """Delete an installed model; if it is the default, the embedded model becomes the default.
+
+    Raises ``ModelFolderError``.
+    """
+    folder = find_model(name)
+    if folder is None or name.endswith(PARTIAL_SUFFIX):
+        raise ModelFolderError(f"There is no installed model {name!r}. {_choices()}")
+    was_default = default_model() == name
+    try:
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            # Without its manifest a folder is no model, also if the rest cannot be deleted.
+            (folder / MANIFEST_NAME).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+        if was_default:
+            default_model_path().unlink(missing_ok=True)
+    except OSError as exc:
+        raise ModelFolderError(
+            f"{folder} cannot be deleted: {exc}. Close the editors that use it, and try again."
+        ) from exc
+
+
+@dataclass(frozen=True, slots=True)
+class _Default:
+    model: str
+
+
+def _chosen_default() -> str | None:
+    path = default_model_path()
+    with contextlib.suppress(OSError, FormatError):
+        default: _Default = structure(read_json(path), _Default, str(path))
+        return default.model
+    return None
+
+
+def _is_name(text: str) -> bool:
+    # A name becomes a folder on Windows too, where "C:x" and "a\\b" lead elsewhere.
+    return is_file_name(text) and PureWindowsPath(text).name == text and not text.startswith("~")
+
+
+def _choices() -> str:
+    names = ", ".join([EMBEDDED, *model_names()])
+    return f"There are: {names}. 'coder-lsp install' shows which others can be installed."

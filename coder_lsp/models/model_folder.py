@@ -31,7 +31,7 @@ Sha256 = Annotated[str, Check("a sha256", lambda text: bool(re.fullmatch("[0-9a-
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the weights come from. ``license`` is an SPDX id or the licence's own name."""
+    """The origin of the weights. ``license`` is an SPDX id or the licence's own name."""
 
     model: Words
     license: Words
@@ -41,7 +41,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """The numbers of ``config.json`` that a reader may want to see."""
+    """The numbers of ``config.json`` that a reader may want to know."""
 
     model_type: Words
     vocab_size: Count
@@ -126,7 +126,7 @@ class FileEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that is known of a model before it is loaded.
+    """Everything that is known of a model before it is loaded.
 
     ``num_generable_ids``: ids from this one on are never generated (unused rows, chat tokens).
     ``context_length``: tokens of prompt and completion together. ``graph`` names the ONNX file.
@@ -158,7 +158,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """A folder whose manifest was understood; the files are checked by ``verify_files``."""
+    """A folder with a valid manifest; ``verify_files`` checks the files."""
 
     path: Path
     manifest: Manifest
@@ -170,12 +170,12 @@ class ModelFolder:
 
     @property
     def graph_path(self) -> Path:
-        """Where the ONNX graph lies."""
+        """The path of the ONNX graph."""
         return self.path / self.manifest.graph
 
     @property
     def tokenizer_path(self) -> Path:
-        """Where ``tokenizer.json`` lies."""
+        """The path of ``tokenizer.json``."""
         return self.path / self.manifest.tokenizer
 
     @property
@@ -217,7 +217,7 @@ def _parse(path: Path) -> Manifest:
         raise ModelFolderError(
             f"There is no model folder at {path.parent}. Name an installed model, as 'coder-lsp "
             f"models' lists them, or a folder that holds {MANIFEST_NAME}, or leave the setting "
-            "'model' empty for the embedded model."
+            "'model' empty for the default model."
         )
     try:
         document = read_json(path)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from coder_lsp.documents.document import after_closing_tail, is_closing_tail, line_start
+from coder_lsp.documents.typed_text import continues_with
 from coder_lsp.prompt.window import window_after, window_before
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Anchor:
         if begin is None:
             return None
         core, tail_length = after_closing_tail(snapshot.text, snapshot.offset), self._tail_length
-        if not self._goes_on(snapshot.text, core, tail_length):
+        if not self._continues(snapshot, core, tail_length):
             return None
         tail, own_tail = snapshot.text[snapshot.offset : core], self.suffix[:tail_length]
         is_same = snapshot.text.startswith(self.suffix[tail_length:], core)
@@ -96,13 +97,13 @@ class Anchor:
         """How much of the suffix is closers, which the user may type over."""
         return after_closing_tail(self.suffix, 0)
 
-    def _goes_on(self, text: str, core: int, tail_length: int) -> bool:
-        """Whether behind all closers the document goes on as the suffix does."""
+    def _continues(self, snapshot: DocumentSnapshot, core: int, tail_length: int) -> bool:
+        """Whether the document continues after all closers, at ``core``, as the suffix does."""
         near = self.suffix[tail_length : tail_length + STICKY_SUFFIX]
-        if not text.startswith(near, core):
+        if not continues_with(snapshot.text, snapshot.offset, near):
             return False
         is_short = len(self.suffix) - tail_length < STICKY_SUFFIX
-        is_at_end = core + len(near) == len(text)
+        is_at_end = core + len(near) == len(snapshot.text)
         return is_at_end or not (is_short and self.is_suffix_whole)
 
 

@@ -59,8 +59,8 @@ DEFAULT and DOC are those of the server."
 A command can change it too.")
 (coder-lsp-settings-define model ""
     'string
-  "Name of an installed model, or path of a model folder.
-Empty: the embedded model.")
+  "Name of an installed model, or absolute path of a model folder.
+Empty: the default model.")
 (coder-lsp-settings-define backend "local"
     '(choice (const "local") (const "scripted"))
   "Where completions come from: the model inside, or a script.")
@@ -77,24 +77,27 @@ inline.")
 (coder-lsp-settings-define max-new-tokens 64
     'natnum
   "Maximum number of tokens to generate for one completion.")
-(coder-lsp-settings-define time-budget-ms 600
+(coder-lsp-settings-define time-budget-ms 0
     'natnum
-  "Maximum time in milliseconds before the text generated so far is shown.")
+  "Maximum time in milliseconds before the text generated so far is shown. 0:
+chosen for the model and the machine.")
 (coder-lsp-settings-define alternatives 3
     'natnum
   "Maximum number of completions to choose from when you ask for one.")
-(coder-lsp-settings-define context-tokens 2048
+(coder-lsp-settings-define context-tokens 0
     'natnum
-  "Maximum number of tokens of prompt and completion together.")
+  "Maximum number of tokens of prompt and completion together. 0: chosen for
+the model and the machine.")
 (coder-lsp-settings-define threads 0
     'natnum
   "Threads of the engine. 0: chosen by the machine.")
 (coder-lsp-settings-define multiline "auto"
     '(choice (const "auto") (const "never") (const "always"))
   "Whether completions may have several lines.")
-(coder-lsp-settings-define cache-megabytes 512
+(coder-lsp-settings-define cache-megabytes 0
     'natnum
-  "Memory for the KV caches of all documents.")
+  "Memory in megabytes for the KV caches of all documents. 0: chosen for the
+model and the machine.")
 (coder-lsp-settings-define disk-cache t
     'boolean
   "Keep the KV caches of recent files on disk.

@@ -268,6 +268,7 @@ MODEL is an object of `coder-lsp models --json'."
       :add-on? t
       :multi-root t ; one model in memory for all projects
       :notification-handlers handlers
+      :custom-capabilities '((experimental . ((coderLspStatus . t))))
       :initialization-options #'coder-lsp-settings-changed)))
   (add-hook 'lsp-after-open-hook #'coder-lsp--maybe-turn-on)
   (add-hook 'lsp-after-uninitialized-functions #'coder-lsp--after-exit))
@@ -278,6 +279,11 @@ MODEL is an object of `coder-lsp models --json'."
     (server (_method (eql coder-lsp/status)) &key kind message progress)
     "Keep the status of SERVER: KIND, MESSAGE and PROGRESS."
     (coder-lsp--take-status server kind message progress))
+  (cl-defmethod eglot-client-capabilities :around (_server)
+    "Say that the status is shown; servers that know nothing of it ignore this."
+    (let ((capabilities (copy-sequence (cl-call-next-method))))
+      (plist-put capabilities :experimental
+                 (append '(:coderLspStatus t) (plist-get capabilities :experimental)))))
   (add-hook 'eglot-managed-mode-hook #'coder-lsp--maybe-turn-on))
 
 (add-hook 'coder-lsp-settings-changed-hook #'coder-lsp--send-settings)

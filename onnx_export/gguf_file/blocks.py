@@ -38,8 +38,11 @@ def blocks_of(tensor: StoredTensor, rows: Callable[[int, int], NDArray[np.uint8]
 
 def _of_q4_0(stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return neighbours in one byte; the file has the first half of a block in the low bits."""
-    values = np.concatenate((stored & 0xF, stored >> 4), axis=-1)
-    return np.asarray(values[..., 0::2] | (values[..., 1::2] << np.uint8(4)), np.uint8)
+    pairs = np.ascontiguousarray(stored).view("<u2")
+    packed = np.empty_like(stored)
+    packed[..., : _HALF // 2] = (pairs & 0x0F) | ((pairs >> 4) & 0xF0)
+    packed[..., _HALF // 2 :] = ((pairs >> 4) & 0x0F) | ((pairs >> 8) & 0xF0)
+    return packed
 
 
 def _of_q8_0(stored: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -86,11 +86,11 @@ class GgufSource:
 
     @property
     def size(self) -> int | None:
-        """Bytes of the weights, and of all else in the files."""
+        """Bytes of the files."""
         return self.files.size
 
     @property
     def weight_types(self) -> dict[str, int]:
-        """How many weights are stored in which type, as far as the source tells beforehand."""
+        """How many weights have which type."""
         counts = {kind.name: self.files.num_weights_of(kind) for kind in GGMLQuantizationType}
         return {name: count for name, count in counts.items() if count}

@@ -72,7 +72,7 @@ def decoder(
             with builder.scope(f"layers.{layer}"):
                 attended = attention(hidden, layer)
                 if is_last:
-                    # Nothing later looks at the other tokens of this run: their rows are written.
+                    # The cache has the rows of the other tokens; nothing else needs them.
                     attended = _last_rows(builder, attended, run.num_logits)
                     residual = _last_rows(builder, residual, run.num_logits)
                 hidden, residual = _add_and_norm(

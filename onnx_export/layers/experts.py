@@ -1,7 +1,7 @@
-"""The routed experts' weights, whichever way the checkpoint keeps them.
+"""The routed experts' weights, in either layout of a checkpoint.
 
-Published checkpoints have one matrix for each expert and projection; transformers 5 holds them
-fused over experts, gate above up. Read one expert at a time, both look the same.
+Published checkpoints have one matrix for each expert and projection. transformers 5 joins those of
+all experts, with gate above up. Read one expert at a time, both layouts look the same.
 """
 
 import itertools

@@ -131,7 +131,7 @@ def _attend(
         MICROSOFT,
     )
     # In float32 also where activations are halves: the mask is no half, and a sum of thousands of
-    # exponentials is none either.
+    # exponentials is not one either.
     masked = builder.op("Add", [builder.to_float32(scores), mask])
     softmax = builder.op("Softmax", [masked], {"axis": -1})
     probabilities = builder.from_float32(softmax)

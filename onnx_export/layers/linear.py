@@ -1,4 +1,4 @@
-"""Linear layers without bias, float32 or quantized."""
+"""Linear layers without bias, in floats or quantized."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 Routing is the plain softmax's greatest k, without renormalization, times ``routed_scaling_factor``.
 ONNX Runtime's QMoE on the CPU renormalizes whatever its attribute says unless it is given the
 weights themselves (``router_weights``), so it is given them. They choose the experts too: rounded
-to halves, probabilities tell experts apart where logits no longer do.
+to halves, probabilities still distinguish experts whose logits have become equal.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What all layers share in one run: where its tokens stand and what they may see."""
+"""What all layers share in one run: the positions of its tokens and the mask of attention."""
 
 from dataclasses import dataclass
 

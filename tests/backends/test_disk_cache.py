@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.backends.stored_documents import may_be_stored
 from coder_lsp.cancellation import CancellationToken
@@ -18,6 +17,7 @@ from coder_lsp.engine.store.sequence_folder import SequenceFolder
 from coder_lsp.engine.store.sequence_store import DiskCacheOptions
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.paths import is_temporary, sequences_path
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 from coder_lsp.tokenizer import Tokenizer
 from tests.support.snapshots import snapshot_of
@@ -41,7 +41,7 @@ def start(folder, disk):
         # Without drafts, and in one thread: then the same text is computed by the same steps.
         options = DiskCacheOptions(disk, 1 << 30)
         engine = Engine(folder, EngineOptions(1, lookup=lookup, disk_cache=options))
-        return LocalBackend(engine, 1024, 60, SequenceFolder(disk, 1 << 30))
+        return LocalBackend(engine, 1024, 120_000, SequenceFolder(disk, 1 << 30))
 
     return start
 
@@ -67,7 +67,7 @@ def uri(path):
 
 
 def request_of(uri, text=FILE):
-    return FimRequest(snapshot_of(text, uri), GenerationOptions(max_new_tokens=12))
+    return Request(snapshot_of(text, uri), GenerationOptions(max_new_tokens=12))
 
 
 def complete(backend, uri, text=FILE):

@@ -189,3 +189,19 @@ def test_a_narrow_window_serves_until_the_whole_one_is_ready(anchors, encoder, p
     anchors.keep(whole)
     assert places(text, f"{ABOVE}xy‸\n{BELOW}")[1].anchor == place.anchor
     assert standby(text) is None
+
+
+@pytest.mark.parametrize("context_tokens", [2048, 1024, 512])
+@pytest.mark.parametrize("max_new_tokens", [64, 256, 512, 1024])
+def test_an_anchor_that_is_larger_than_the_present_budget_makes_way(
+    anchors, encoder, context_tokens, max_new_tokens
+):
+    body = "    value = compute(alpha, beta, gamma)\n"
+    snapshot = snapshot_of(f"{body * 300}    ‸\n{body * 100}")
+    anchors.choose(snapshot, encoder, TokenBudget.share(2048, 64))
+    budget = TokenBudget.share(context_tokens, min(max_new_tokens, context_tokens // 2))
+
+    found = anchors.choose(snapshot, encoder, budget)
+    assert found.anchor.num_tokens <= budget.prefix + budget.suffix
+    again = anchors.choose(snapshot, encoder, budget)
+    assert again.anchor is found.anchor

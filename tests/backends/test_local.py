@@ -5,10 +5,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 from tests.support.snapshots import snapshot_of
 
@@ -45,7 +45,7 @@ def empty(backend):
 
 def complete(backend, text, uri="file:///a.py", cancellation=None, **options):
     options.setdefault("max_new_tokens", 8)
-    request = FimRequest(snapshot_of(text, uri), GenerationOptions(**options))
+    request = Request(snapshot_of(text, uri), GenerationOptions(**options))
     return list(backend.stream(request, cancellation or CancellationToken()))
 
 
@@ -102,7 +102,7 @@ def test_forgetting_frees(backend):
 
 
 def test_preparing_ahead_leaves_one_token(backend):
-    request = FimRequest(snapshot_of(FILE), GenerationOptions())
+    request = Request(snapshot_of(FILE), GenerationOptions())
     backend.prepare(request, CancellationToken())
 
     check_num_new(backend, FILE, most=1)
@@ -123,7 +123,7 @@ def test_cancelled_before_it_starts(backend):
 
 
 def test_what_a_prompt_costs_is_told_before_it_is_computed(backend):
-    request = FimRequest(snapshot_of(FILE), GenerationOptions())
+    request = Request(snapshot_of(FILE), GenerationOptions())
     stream = backend.stream(request, CancellationToken())
     first = next(stream)
     stream.close()
@@ -135,7 +135,7 @@ def test_what_a_prompt_costs_is_told_before_it_is_computed(backend):
 
 def test_cancelled_while_it_decodes(backend):
     token = CancellationToken()
-    request = FimRequest(snapshot_of(FILE), GenerationOptions(max_new_tokens=500))
+    request = Request(snapshot_of(FILE), GenerationOptions(max_new_tokens=500))
     chunks = []
     for chunk in backend.stream(request, token):
         chunks.append(chunk)
@@ -212,8 +212,7 @@ def test_preparing_again_costs_nothing_and_leaves_what_was_generated(backend):
     held = backend.stats()["num_tokens"]
 
     assert (
-        backend.prepare(FimRequest(snapshot_of(FILE), GenerationOptions()), CancellationToken())
-        == 0
+        backend.prepare(Request(snapshot_of(FILE), GenerationOptions()), CancellationToken()) == 0
     )
     assert backend.stats()["num_tokens"] == held
 
@@ -223,7 +222,7 @@ def test_a_renewed_anchor_is_swapped_in_when_it_is_complete(backend):
     text = FILE.replace("‸", f"{typed}‸")
     complete(backend, FILE)
     complete(backend, text)
-    request = FimRequest(snapshot_of(text), GenerationOptions(max_new_tokens=8))
+    request = Request(snapshot_of(text), GenerationOptions(max_new_tokens=8))
     cancelled = CancellationToken()
     cancelled.cancel()
 
@@ -238,7 +237,7 @@ def test_a_prompt_that_would_take_too_long_is_answered_from_a_part_of_it():
     """As on a slow machine: nobody waits for a prompt, and idle time computes the whole of it."""
     backend = LocalBackend.load(Settings(threads=2, time_budget_ms=1))
     text = "".join(f"value_{i} = {i}\n" for i in range(100)) + "‸"
-    request = FimRequest(snapshot_of(text), GenerationOptions(max_new_tokens=8))
+    request = Request(snapshot_of(text), GenerationOptions(max_new_tokens=8))
 
     first = complete(backend, text)[-1].usage
     assert first.num_prompt_tokens <= 64
@@ -270,7 +269,7 @@ def test_no_half_character_is_ever_shown(backend, text, max_new_tokens):
         )
         branches = [branch for chunk in chunks for branch in chunk.branches][:2]
         for branch in branches:
-            request = FimRequest(
+            request = Request(
                 snapshot_of(f"{start[:cut]}‸{start[cut:]}"),
                 GenerationOptions(max_new_tokens),
                 branch=branch,
@@ -314,7 +313,7 @@ def test_after_more_new_tokens_are_allowed_an_old_anchor_makes_way(raised):
 )
 def test_the_room_is_shared_however_long_a_completion_may_be(context_tokens, max_new_tokens, text):
     backend = slow_backend(context_tokens=context_tokens, disk_cache=False)
-    request = FimRequest(snapshot_of(text), GenerationOptions(max_new_tokens))
+    request = Request(snapshot_of(text), GenerationOptions(max_new_tokens))
     chunks = []
     stream = backend.stream(request, CancellationToken())
     for chunk in stream:
@@ -353,7 +352,7 @@ def test_after_more_context_is_allowed_idle_time_widens_the_window(tmp_path, mon
     second = slow_backend(context_tokens=2048)
     complete(second, LONG, path.as_uri())
     second.prepare(
-        FimRequest(snapshot_of(LONG, path.as_uri()), GenerationOptions()), CancellationToken()
+        Request(snapshot_of(LONG, path.as_uri()), GenerationOptions()), CancellationToken()
     )
 
     assert complete(second, LONG, path.as_uri())[-1].usage.num_prompt_tokens > 1200

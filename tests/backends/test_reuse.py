@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.local import LocalBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.documents.document import DocumentSnapshot
@@ -15,6 +14,7 @@ from coder_lsp.engine.engine import Engine
 from coder_lsp.engine.options import EngineOptions
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.models.model_folder import ModelFolder
+from coder_lsp.request import Request
 
 NEAR_TIE = 1e-3
 NUM_TOKENS = 6
@@ -37,7 +37,7 @@ class Typist:
 
     def __init__(self, engine, fresh):
         self.engine, self.fresh = engine, fresh
-        self.backend = LocalBackend(engine, CONTEXT_TOKENS, prefill_seconds=60)
+        self.backend = LocalBackend(engine, CONTEXT_TOKENS, time_budget_ms=120_000)
         self.documents = {"file:///a.py": (START, 40), "file:///b.py": ("", 0)}
         self.uri = "file:///a.py"
 
@@ -73,7 +73,7 @@ class Typist:
     def request(self):
         content, cursor = self.documents[self.uri]
         snapshot = DocumentSnapshot(self.uri, 1, "python", content, cursor)
-        return FimRequest(snapshot, GenerationOptions(max_new_tokens=NUM_TOKENS))
+        return Request(snapshot, GenerationOptions(max_new_tokens=NUM_TOKENS))
 
     def check(self):
         found = list(self.backend.stream(self.request(), CancellationToken()))
@@ -107,7 +107,7 @@ def cancelled_after(number):
 @pytest.fixture(scope="module")
 def engines(any_tiny_folder):
     folder = ModelFolder.read(any_tiny_folder)
-    options = EngineOptions(num_threads=1, cache_bytes=0, context_tokens=CONTEXT_TOKENS)
+    options = EngineOptions(num_threads=1, cache_bytes=1, context_tokens=CONTEXT_TOKENS)
     return RecordingEngine(folder, options), Engine(folder, EngineOptions(1, lookup="off"))
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.backends.scripted import ScriptedAnswer, ScriptedBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.errors import BackendError, SettingsError
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.request import Request
 from tests.support.snapshots import snapshot_of
 
 
@@ -19,9 +19,7 @@ def read_script(tmp_path, script):
 
 
 def stream(backend, text, language_id="python", max_new_tokens=64):
-    request = FimRequest(
-        snapshot_of(text, language_id=language_id), GenerationOptions(max_new_tokens)
-    )
+    request = Request(snapshot_of(text, language_id=language_id), GenerationOptions(max_new_tokens))
     return list(backend.stream(request, CancellationToken()))
 
 
@@ -55,7 +53,7 @@ def test_the_first_answer_that_fits_is_given(tmp_path, text, language_id, expect
 def test_alternatives_are_told_as_branches_and_given_when_asked_for(tmp_path):
     answer = {"prefix_ends_with": "x", "completion": "a", "alternatives": ["b", "c"]}
     backend = read_script(tmp_path, {"answers": [answer]})
-    request = FimRequest(snapshot_of("x‸"), GenerationOptions(num_branches=2))
+    request = Request(snapshot_of("x‸"), GenerationOptions(num_branches=2))
     branches = [b for c in backend.stream(request, CancellationToken()) for b in c.branches]
     found = [
         "".join(c.text for c in backend.stream(replace(request, branch=b), CancellationToken()))
@@ -89,7 +87,7 @@ def test_cancelling_ends_the_waiting_at_once(slow):
     backend = ScriptedBackend((ScriptedAnswer("abc", chunks=1, **{slow: 60_000}),))
     cancellation = CancellationToken()
     threading.Timer(0.01, cancellation.cancel).start()
-    request = FimRequest(snapshot_of("‸"), GenerationOptions())
+    request = Request(snapshot_of("‸"), GenerationOptions())
     chunks = list(backend.stream(request, cancellation))
 
     assert [(chunk.text, chunk.finish_reason) for chunk in chunks] == [("", "cancelled")]
@@ -98,7 +96,7 @@ def test_cancelling_ends_the_waiting_at_once(slow):
 def test_calls_are_counted():
     backend = ScriptedBackend(())
     stream(backend, "‸")
-    backend.prepare(FimRequest(snapshot_of("‸"), GenerationOptions()), CancellationToken())
+    backend.prepare(Request(snapshot_of("‸"), GenerationOptions()), CancellationToken())
     backend.forget("file:///a.py")
     backend.forget("file:///b.py")
 

@@ -1,11 +1,18 @@
 """A checkpoint as GGUF: what llama.cpp's loader must find in the file."""
 
+import json
+from pathlib import Path
+
 import gguf
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from bench.__main__ import main
 from bench.errors import BenchError
 from bench.gguf import write_gguf
+from bench.gguf_verify import Agreement
+from bench.tokenization import sample_texts
 from onnx_export.checkpoint import Checkpoint
 from onnx_export.config import CONFIG_NAME
 from onnx_export.deepseek_v2_config import read_deepseek_v2_config
@@ -135,3 +142,54 @@ def test_a_tokenizer_without_fim_tokens_is_refused(folder, tmp_path):
     tokenizer = tmp_path / "tokenizer.json"
     with pytest.raises(BenchError, match="fim"):
         write_gguf(tmp_path / "x.gguf", "x", config, RandomWeights(0), tokenizer, "f32")
+
+
+def agreement(largest_gap, num_agreeing=700):
+    return Agreement(24, 20, 2, 1200, largest_gap, 768, num_agreeing)
+
+
+@pytest.mark.parametrize(
+    ("kind", "gap", "exit_code"),
+    [("f32", 5e-4, 0), ("f32", 0.1, 1), ("q8_0", 0.1, 0), ("q8_0", 2.0, 1)],
+)
+def test_a_model_that_llama_server_computes_otherwise_fails_the_command(
+    folder, tmp_path, monkeypatch, kind, gap, exit_code
+):
+    monkeypatch.setattr("bench.gguf_verify.verify_gguf", lambda *_: agreement(gap))
+    arguments = ["gguf", folder, tmp_path / "out.gguf", "--type", kind, "--verify", tmp_path]
+
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    assert result.exit_code == exit_code, result.output
+    assert ("is not the model in" in result.output) == (exit_code == 1)
+
+
+@pytest.mark.parametrize(("minimum", "exit_code"), [("0.9", 0), ("0.95", 1)])
+def test_agreement_with_llama_server_is_a_share_of_tokens(
+    folder, tmp_path, monkeypatch, minimum, exit_code
+):
+    path = tmp_path / "tiny.gguf"
+    write(folder, path, "q8_0")
+    monkeypatch.setattr("bench.gguf_agreement.verify_gguf", lambda *_: agreement(0.3))
+    monkeypatch.setattr("bench.gguf_agreement.find_llama_server", lambda: Path("llama-server"))
+    monkeypatch.setattr("bench.gguf_agreement.llama_server_version", lambda _: "1")
+    arguments = ["gguf-agreement", path, "--minimum", minimum, "--json", tmp_path / "x.json"]
+
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    assert result.exit_code == exit_code, result.output
+    document = json.loads((tmp_path / "x.json").read_text())
+    assert (document["agreeing_share"], document["num_tokens"]) == (0.9115, 768)
+
+
+def test_texts_of_many_languages_are_sampled(tmp_path):
+    for name in ("a.py", "b.go", "c.unknown"):
+        (tmp_path / name).write_text("".join(f"line {i}\n" for i in range(500)))
+    (tmp_path / "d.rs").write_bytes(b"\xff\xfe")
+
+    texts = list(sample_texts([tmp_path], 100))
+
+    assert {language for language, _ in texts} == {"python", "go"}
+    counts = {n: sum(t.count("\n") for name, t in texts if name == n) for n in ("python", "go")}
+    assert counts == {"python": 20, "go": 20}
+    assert any(text.count("\n") > 1 for _, text in texts)

@@ -1,7 +1,6 @@
 import pytest
 
 from bench.unanchored import UnanchoredBackend, arrange_suffix_first, unanchored_prompt
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.generation import GenerationOptions
@@ -9,6 +8,7 @@ from coder_lsp.models.model_folder import FimTemplate, ModelFolder
 from coder_lsp.prompt.anchor import place_anchor
 from coder_lsp.prompt.build import build_prompt
 from coder_lsp.prompt.token_budget import TokenBudget
+from coder_lsp.request import Request
 from tests.support.cursor import parse_cursor
 
 TEMPLATE = FimTemplate(
@@ -56,7 +56,7 @@ def test_what_was_typed_is_not_generated_again(tiny_folder, order):
     text, offset = parse_cursor("x = 1\nret‸\ny = 2\n")
     snapshot = DocumentSnapshot("file:///a.py", 1, "python", text, offset)
     backend = UnanchoredBackend(ModelFolder.read(tiny_folder), 256, order)
-    request = FimRequest(snapshot, GenerationOptions(max_new_tokens=8))
+    request = Request(snapshot, GenerationOptions(max_new_tokens=8))
     first, second = (list(backend.stream(request, CancellationToken())) for _ in range(2))
     backend.forget(snapshot.uri)
     backend.close()

@@ -75,7 +75,7 @@ def test_what_is_wrong_is_told_on_standard_error(coder_lsp, tmp_path, source, sc
     fail(f"{empty}:2:1", 1, "there is no line 2")
     fail(source, 2, "expected FILE:LINE:COLUMN")
     fail(f"{source}:1:1", 2, "--max-new-tokens", "--max-new-tokens", 0)
-    fail(f"{source}:1:1", 1, "There is no model folder at", "--backend", "local", "--model", "gone")
+    fail(f"{source}:1:1", 1, "no installed model 'gone'", "--backend", "local", "--model", "gone")
 
 
 def test_an_empty_file_is_completed(coder_lsp, tmp_path, script):

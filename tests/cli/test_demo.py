@@ -84,7 +84,7 @@ def test_with_the_completion_cache_typing_through_a_completion_costs_nothing(tmp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "gone"], "There is no model folder at gone"),
+        (["--model", "gone"], "no installed model 'gone'"),
         (["--script", "gone.json"], "The script gone.json cannot be read"),
         (["--backend", "scripted"], "set coder-lsp.script to its path"),
     ],

@@ -16,11 +16,15 @@ def test_a_sound_installation_passes_with_a_test_completion(coder_lsp):
     assert all(check["ok"] for check in checks.values())
     assert list(checks) == [
         "Python", "coder-lsp", "ONNX Runtime", "providers", "model", "runs on", "threads",
-        "completion",
+        "sizes", "completion",
     ]  # fmt: skip
     assert checks["coder-lsp"]["found"] == __version__
     assert "CPUExecutionProvider" in checks["providers"]["found"]
     assert checks["runs on"]["found"].startswith("cpu, for which it was exported; needs ")
+    sizes = checks["sizes"]["found"]
+    assert "tokens of context (contextTokens)" in sizes
+    assert "for KV caches (cacheMegabytes)" in sizes
+    assert "ms for a completion (timeBudgetMs)" in sizes
     assert " ms" in checks["completion"]["found"]
 
 
@@ -86,3 +90,38 @@ def test_what_was_fallen_back_from_is_told_though_nothing_is_wrong(coder_lsp, tm
     assert result.exit_code == 0, result.stdout
     assert "ok    runs on        cpu, for which it was not exported" in result.stdout
     assert "Completions run on the CPU, not on the GPU, and are slow." in result.stdout
+
+
+def test_with_the_embedded_model_alone_one_command_is_suggested(coder_lsp, tmp_path, monkeypatch):
+    monkeypatch.setenv("CODER_LSP_DATA_DIR", str(tmp_path))
+
+    def remedy(*arguments):
+        checks = json.loads(coder_lsp("doctor", "--json", *arguments).stdout)
+        return next(check["remedy"] for check in checks if check["name"] == "model")
+
+    assert remedy().startswith("A larger model: coder-lsp install ")
+    assert remedy("--model", "embedded") == ""
+    shutil.copytree(embedded_model_path(), tmp_path / "models" / "own")
+    assert remedy() == ""
+
+
+def test_a_pipe_with_a_narrow_encoding_does_not_end_it():
+    """A pipe on Windows has cp1252, which lacks arrows and most letters."""
+    result = subprocess.run(
+        [sys.executable, "-m", "coder_lsp", "models", "--use", "Модель → 型"],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert result.returncode == 1
+    assert b"\\u2192" in result.stderr
+    assert b"Traceback" not in result.stderr
+    doctor = subprocess.run(
+        [sys.executable, "-m", "coder_lsp", "doctor"],
+        env={**os.environ, "PYTHONIOENCODING": "cp1252:strict", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert doctor.returncode == 0, doctor.stderr
+    assert b"is continued by" in doctor.stdout or b"refused" in doctor.stdout

@@ -6,8 +6,9 @@ from coder_lsp.backends.local import LocalBackend
 from coder_lsp.backends.scripted import ScriptedAnswer, ScriptedBackend
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.completion.alternatives import Alternatives
-from coder_lsp.completion.completer import CompletionRequest, complete
+from coder_lsp.completion.generation import complete
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.request import Request
 from coder_lsp.settings import Settings
 from tests.support.snapshots import snapshot_of
 
@@ -27,7 +28,7 @@ READ = "import json\nimport os\n\n\ndef read(path):\n    with op‸\n"
 
 def request_of(marked, num_branches=2):
     options = GenerationOptions(max_new_tokens=24, num_branches=num_branches)
-    return CompletionRequest(snapshot_of(marked), options)
+    return Request(snapshot_of(marked), options)
 
 
 def find(backend, request, *, has_branches=True):
@@ -36,7 +37,7 @@ def find(backend, request, *, has_branches=True):
     branches = first.branches if has_branches else ()
     alternatives = Alternatives(request, first.text, branches, CancellationToken())
     alternatives.run(backend)
-    return first.text, alternatives.besides(first.text)
+    return first.text, alternatives.other_than(first.text)
 
 
 def scripted(completion, *alternatives, **fields):
@@ -70,7 +71,7 @@ def test_a_cancelled_search_ends():
     alternatives = Alternatives(request, "a", (), cancelled)
     alternatives.run(scripted("a", "b", prefill_ms=600_000))
 
-    assert alternatives.besides("a") == ()
+    assert alternatives.other_than("a") == ()
 
 
 def test_where_the_first_is_another_by_now_none_repeats_it():
@@ -78,7 +79,7 @@ def test_where_the_first_is_another_by_now_none_repeats_it():
     alternatives = Alternatives(request, "a", (), CancellationToken())
     alternatives.run(scripted("a", "b", "c"))
 
-    assert alternatives.besides("c") == ("a", "b")
+    assert alternatives.other_than("c") == ("a", "b")
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,7 @@ def test_alternatives_cost_few_prompt_tokens(backend):
     first = complete(request, backend, CancellationToken())
     for branch in first.branches[:4]:
         again = complete(
-            CompletionRequest(request.snapshot, request.options, branch=branch),
+            Request(request.snapshot, request.options, branch=branch),
             backend,
             CancellationToken(),
         )

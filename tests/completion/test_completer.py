@@ -1,12 +1,11 @@
-import itertools
-
 import pytest
 
 from coder_lsp.backends.scripted import ScriptedAnswer, ScriptedBackend
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.completion.completer import CompletionRequest, complete
+from coder_lsp.completion.generation import complete
 from coder_lsp.errors import BackendError, Cancelled
 from coder_lsp.generation import GenerationChunk, GenerationOptions, GenerationUsage
+from coder_lsp.request import Request
 from tests.support.snapshots import snapshot_of
 
 
@@ -44,7 +43,7 @@ def chunks_of(*texts, finish_reason="stop"):
 
 
 def complete_at(text, backend, **fields):
-    request = CompletionRequest(snapshot_of(text), GenerationOptions(), **fields)
+    request = Request(snapshot_of(text), GenerationOptions(), **fields)
     return complete(request, backend, CancellationToken())
 
 
@@ -109,7 +108,7 @@ def test_nothing_generated_has_no_first_token():
 
 def test_times_are_measured_from_the_start(monkeypatch):
     readings = iter([5.0, 5.25, 6.0])
-    monkeypatch.setattr("coder_lsp.completion.completer.time.perf_counter", lambda: next(readings))
+    monkeypatch.setattr("coder_lsp.completion.generation.time.perf_counter", lambda: next(readings))
     thinking = GenerationChunk("", (), None, GenerationUsage(10, 4, 0))
     completion = complete_at("x = ‸", RecordingBackend([thinking, *chunks_of("a", "b")]))
 
@@ -138,14 +137,7 @@ def test_other_errors_are_the_callers():
 def test_a_token_cancelled_beforehand_cancels():
     cancellation = CancellationToken()
     cancellation.cancel()
-    request = CompletionRequest(snapshot_of("x = ‸"), GenerationOptions())
+    request = Request(snapshot_of("x = ‸"), GenerationOptions())
     backend = ScriptedBackend((ScriptedAnswer("foo", prefill_ms=60_000),))
 
     assert complete(request, backend, cancellation).finish_reason == "cancelled"
-
-
-def test_a_backend_may_stream_from_any_iterator():
-    backend = RecordingBackend([])
-    backend.stream = lambda request, cancellation: itertools.chain(chunks_of("f(", "1)"))
-
-    assert complete_at("x = ‸", backend).text == "f(1)"

@@ -6,11 +6,16 @@ from coder_lsp.completion.completion_cache import CompletionCache
 from tests.support.snapshots import snapshot_of
 
 
+def found(cache, snapshot):
+    outcome = cache.find(snapshot)
+    return None if outcome is None else outcome.text
+
+
 def check_found(completed_at: str, completion: str, asked_at: str, expected: str | None):
     cache = CompletionCache()
     cache.add(snapshot_of(completed_at), completion)
 
-    assert cache.find(snapshot_of(asked_at)) == expected
+    assert found(cache, snapshot_of(asked_at)) == expected
 
 
 @pytest.mark.parametrize(
@@ -53,8 +58,8 @@ def test_another_document_or_language_is_not_answered():
     cache = CompletionCache()
     cache.add(snapshot_of("x = ‸"), "1")
 
-    assert cache.find(snapshot_of("x = ‸", uri="file:///b.py")) is None
-    assert cache.find(snapshot_of("x = ‸", language_id="ruby")) is None
+    assert found(cache, snapshot_of("x = ‸", uri="file:///b.py")) is None
+    assert found(cache, snapshot_of("x = ‸", language_id="ruby")) is None
 
 
 def test_the_latest_completion_is_found_first():
@@ -62,8 +67,8 @@ def test_the_latest_completion_is_found_first():
     cache.add(snapshot_of("x = ‸"), "foo")
     cache.add(snapshot_of("x = ‸"), "bar")
 
-    assert cache.find(snapshot_of("x = ‸")) == "bar"
-    assert cache.find(snapshot_of("x = f‸")) == "oo"
+    assert found(cache, snapshot_of("x = ‸")) == "bar"
+    assert found(cache, snapshot_of("x = f‸")) == "oo"
 
 
 def test_the_oldest_completion_is_dropped():
@@ -71,8 +76,8 @@ def test_the_oldest_completion_is_dropped():
     for name in "abc":
         cache.add(snapshot_of(f"{name} = ‸"), "1")
 
-    assert cache.find(snapshot_of("a = ‸")) is None
-    assert cache.find(snapshot_of("b = ‸")) == "1"
+    assert found(cache, snapshot_of("a = ‸")) is None
+    assert found(cache, snapshot_of("b = ‸")) == "1"
 
 
 def test_a_closed_document_is_forgotten():
@@ -81,8 +86,8 @@ def test_a_closed_document_is_forgotten():
     cache.add(snapshot_of("x = ‸"), "1")
     cache.forget("file:///a.py")
 
-    assert cache.find(snapshot_of("x = ‸")) is None
-    assert cache.find(snapshot_of("x = ‸", uri="file:///b.py")) == "2"
+    assert found(cache, snapshot_of("x = ‸")) is None
+    assert found(cache, snapshot_of("x = ‸", uri="file:///b.py")) == "2"
 
 
 @pytest.mark.parametrize("changed", [0, 1000, 1_000_000])
@@ -94,6 +99,31 @@ def test_a_huge_document_is_answered_from_what_surrounds_the_cursor(changed):
     cache.add(snapshot_of(f"{before}‸{after}"), "typed")
     edited = f"{after[:changed]}#{after[changed + 1 :]}"
 
-    assert cache.find(snapshot_of(f"{before}ty‸{after}")) == "ped"
+    assert found(cache, snapshot_of(f"{before}ty‸{after}")) == "ped"
     is_seen = changed < 1 << 18
-    assert cache.find(snapshot_of(f"{before}ty‸{edited}")) == (None if is_seen else "ped")
+    assert found(cache, snapshot_of(f"{before}ty‸{edited}")) == (None if is_seen else "ped")
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason", "expected"),
+    [
+        ("a + 1\n    b\n    return some_func", "length", "a + 1\n    b"),
+        ("a + 1\n    b\n    return some_func", "stop", "a + 1\n    b\n    return some_func"),
+    ],
+)
+@pytest.mark.parametrize("typed", ["", "a "])
+def test_a_line_that_a_limit_cut_off_is_not_shown_later_either(raw, reason, expected, typed):
+    cache = CompletionCache()
+    cache.add(snapshot_of("def f():\n    b = ‸"), raw, reason)
+
+    assert found(cache, snapshot_of(f"def f():\n    b = {typed}‸")) == expected[len(typed) :]
+
+
+@pytest.mark.parametrize("line_end", ["\r\n", "\r", "\n"])
+def test_line_ends_of_an_answer_are_not_doubled(line_end):
+    """The model may write other line ends than the document has."""
+    cache = CompletionCache()
+    cache.add(snapshot_of("x = ‸\r\ny\r\n"), f"f({line_end}    1,{line_end}    2")
+
+    assert found(cache, snapshot_of("x = ‸\r\ny\r\n")) == "f(\r\n    1,\r\n    2"
+    assert found(cache, snapshot_of("x = f(\r\n ‸\r\ny\r\n")) == "   1,\r\n    2"

@@ -135,7 +135,7 @@ def test_a_gpu_that_fails_after_all_is_fallen_back_from_once_and_told(opening, l
 
 @pytest.mark.parametrize("setting", ["cuda", "tensorrt"])
 def test_an_order_that_fails_is_an_error(opening, setting):
-    with pytest.raises(EngineError, match=r"could not start \w+, and took CPUExecutionProvider"):
+    with pytest.raises(EngineError, match=r"could not start \w+ and used CPUExecutionProvider"):
         opening(setting, usable=[CPU_PROVIDER], loudly=False)
     with pytest.raises(EngineError, match="CUDA out of memory"):
         opening(setting, usable=[CPU_PROVIDER], loudly=True)

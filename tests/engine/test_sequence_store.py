@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from coder_lsp.cancellation import CancellationToken
+from coder_lsp.engine.cache.cache_buffers import HostBuffers
 from coder_lsp.engine.cache.cache_tensors import CacheTensors
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.store import sequence_store
@@ -294,6 +295,48 @@ def test_only_the_user_may_read(new_store, save, cache, tmp_path):
 
     assert tmp_path.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows keeps users' folders apart itself")
+def test_what_another_user_has_put_there_is_not_read(new_store, save, cache, monkeypatch):
+    """In a folder that others can write to, they could put rows of a text of theirs."""
+    save(cache)
+    own = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: own + 1)
+
+    assert restore(new_store()) is None
+    assert new_store().num_shared(DOCUMENT, TOKEN_IDS) == 0
+    assert new_store()._folder.read_note(new_store().name(DOCUMENT)) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows keeps users' folders apart itself")
+def test_nothing_is_written_into_a_folder_of_another_user(save, cache, monkeypatch, tmp_path):
+    own = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: own + 1)
+
+    assert not save(cache)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_are_copied_once_for_a_file_and_not_for_each_block(
+    new_store, save, cache, monkeypatch
+):
+    """On a GPU each look at the rows copies whole tensors to the host, or to the device."""
+    calls = []
+    for name in ("read", "write"):
+        method = getattr(HostBuffers, name)
+
+        def count(self, *arguments, name=name, method=method):
+            calls.append(name)
+            return method(self, *arguments)
+
+        monkeypatch.setattr(HostBuffers, name, count)
+    save(cache)
+    assert calls == ["read"]
+
+    calls.clear()
+    restore(new_store())
+    assert calls == ["write"]
 
 
 def test_the_uri_does_not_stand_in_the_file(save, cache, tmp_path):

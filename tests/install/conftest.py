@@ -14,7 +14,9 @@ def home(tmp_path, monkeypatch):
     """The user's data folder of one test, and no token and no hub of the user's own."""
     monkeypatch.setenv("CODER_LSP_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    for name in ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE"):
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "ollama"))
+    proxies = [v for n in ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY") for v in (n, n.lower())]
+    for name in ("HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", *proxies):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "data"
 

@@ -3,12 +3,13 @@ import pytest
 
 from coder_lsp.errors import InstallError
 from coder_lsp.install.download import (
+    DownloadRecord,
     download,
-    note_commit,
+    is_complete,
     num_missing_bytes,
-    recorded_commit,
+    recorded_download,
 )
-from coder_lsp.install.hub import ConnectionBroken
+from coder_lsp.install.network_errors import ConnectionBroken
 from tests.install.conftest import REPOSITORY
 from tests.support.stand_in_hub import COMMIT, LATER_COMMIT, spoiled
 
@@ -31,7 +32,7 @@ def fetch(hub, repository, folder):
 
     def run():
         told = []
-        download(hub, repository, "main", folder, told.append)
+        download(lambda: hub, repository, "main", folder, told.append)
         return told
 
     return run
@@ -82,7 +83,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(
     small_chunks, fetch, stand_in, repository, folder, checkpoint
 ):
     stand_in.faults.break_at = [BROKEN, *[0] * 12]
-    with pytest.raises(ConnectionBroken, match="run the same command again: it goes on"):
+    with pytest.raises(ConnectionBroken, match="run the same command again: it continues"):
         fetch()
     missing = num_missing_bytes(repository, folder)
     assert missing == (checkpoint / "model.safetensors").stat().st_size - BROKEN
@@ -130,13 +131,14 @@ def test_a_part_that_was_spoiled_meanwhile_is_found_out(
 def test_a_branch_that_moves_between_two_runs_does_not_mix_its_files(
     hub, stand_in, repository, folder
 ):
-    note_commit(repository, "main", folder)
+    folder.mkdir()
+    DownloadRecord(repository, "main", {}).write(folder)
     stand_in.commits.append(LATER_COMMIT)
 
     assert hub.describe(REPOSITORY, "main").commit == LATER_COMMIT
-    assert recorded_commit(folder, "main") == COMMIT
-    assert hub.describe(REPOSITORY, recorded_commit(folder, "main")).commit == COMMIT
-    assert recorded_commit(folder, "v2") is None
+    assert recorded_download(folder, "main") == repository
+    assert repository.commit == COMMIT
+    assert recorded_download(folder, "v2") is None
 
 
 def test_files_of_another_commit_are_fetched_anew(
@@ -146,7 +148,9 @@ def test_files_of_another_commit_are_fetched_anew(
     stand_in.files["config.json"] = spoiled(stand_in.files["config.json"])  # of the same size
     stand_in.commits.append(LATER_COMMIT)
     stand_in.asked.clear()
-    download(hub, hub.describe(REPOSITORY, LATER_COMMIT), LATER_COMMIT, folder, lambda _: None)
+    download(
+        lambda: hub, hub.describe(REPOSITORY, LATER_COMMIT), LATER_COMMIT, folder, lambda _: None
+    )
 
     assert (folder / "config.json").read_bytes() == stand_in.files["config.json"]
     assert stand_in.of_weights == []
@@ -174,3 +178,38 @@ def test_a_folder_that_cannot_be_written_is_told(fetch, folder):
 
     with pytest.raises(InstallError, match="cannot be written to"):
         fetch()
+
+
+def test_an_endless_file_does_not_fill_the_disk(fetch, stand_in, folder):
+    """What is sent is limited by what was announced, also where the sums cannot agree."""
+    stand_in.faults.appended = {"config.json": bytes(5000)}
+
+    with pytest.raises(InstallError, match=r"More came of config\.json than the \d+ bytes"):
+        fetch()
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 5000
+
+
+def test_a_size_that_is_not_listed_is_asked_for(hub, stand_in, folder, checkpoint):
+    stand_in.faults.unsized = {"config.json", "model.safetensors"}
+    repository = hub.describe(REPOSITORY, "main")
+    download(lambda: hub, repository, "main", folder, lambda _: None)
+
+    check_complete(folder, checkpoint)
+
+
+def test_a_second_process_does_not_write_the_record_of_the_first(fetch, folder):
+    folder.mkdir()
+    with filelock.FileLock(folder / "download.lock"), pytest.raises(InstallError):
+        fetch()
+
+    assert not (folder / "download.json").exists()
+
+
+def test_a_complete_download_asks_nobody(fetch, repository, folder, stand_in):
+    fetch()
+
+    def no_hub():
+        raise AssertionError("asked")
+
+    assert is_complete(repository, folder)
+    download(no_hub, repository, "main", folder, lambda _: None)

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from coder_lsp.errors import InstallError
-from coder_lsp.install.export_process import ExportProgress, require_exporter, run_export
+from coder_lsp.install.export_process import ExportProgress, ask_exporter, run_export
 
 
 @pytest.fixture
@@ -103,4 +103,4 @@ def test_an_exporter_without_its_libraries_is_told_before_anything_is_downloaded
     exporter("sys.exit('The exporter needs onnx_ir, which is not installed.')")
 
     with pytest.raises(InstallError, match=r"coder-lsp\[install\](.|\n)*needs onnx_ir"):
-        require_exporter()
+        ask_exporter("--inspect")

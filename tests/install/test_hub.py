@@ -5,9 +5,11 @@ import socket
 
 import pytest
 from huggingface_hub import constants, snapshot_download
+from huggingface_hub.utils import close_session
 
 from coder_lsp.errors import InstallError
-from coder_lsp.install.hub import ConnectionBroken, Hub
+from coder_lsp.install.hub import Hub
+from coder_lsp.install.network_errors import ConnectionBroken
 from tests.install.conftest import REPOSITORY
 from tests.support.stand_in_hub import COMMIT, TOKEN
 
@@ -77,7 +79,7 @@ def test_a_repository_without_safetensors_is_refused(stand_in, hub):
     del stand_in.files["model.safetensors"]
     stand_in.files["model.gguf"] = b"GGUF"
 
-    with pytest.raises(InstallError, match=r"no \*\.safetensors.*GGUF files are of no use"):
+    with pytest.raises(InstallError, match=r"no \*\.safetensors.*-Base:model\.gguf"):
         hub.describe(REPOSITORY, "main")
 
 
@@ -107,3 +109,45 @@ def test_a_full_disk_is_not_taken_for_a_broken_connection(hub):
     with pytest.raises(InstallError, match=r"cannot be written: .*No space left") as caught:
         hub.fetch(repository, repository.files[-1], FullDisk(), 0)
     assert type(caught.value) is InstallError
+
+
+@pytest.fixture
+def own_session():
+    """The library keeps one client, which reads the proxies when it is made."""
+    close_session()
+    yield
+    close_session()
+
+
+@pytest.mark.parametrize("variable", ["ALL_PROXY", "all_proxy", "HTTPS_PROXY"])
+@pytest.mark.parametrize(
+    "proxy", ["socks://127.0.0.1:9", "socks5://127.0.0.1:9", "http://[::1", "x://y", "http://a:b:c"]
+)
+def test_a_proxy_that_cannot_be_used_is_named_with_the_remedy(
+    own_session, monkeypatch, variable, proxy
+):
+    monkeypatch.setenv(variable, proxy)
+
+    with pytest.raises(InstallError, match=rf"{variable}.*cannot be used.*http://HOST:PORT"):
+        Hub("https://hub.invalid").describe(REPOSITORY, "main")
+
+
+def test_a_proxy_without_a_scheme_or_that_is_not_there_is_named(own_session, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "127.0.0.1:9")
+
+    with pytest.raises(ConnectionBroken, match=r"No connection .* a proxy"):
+        Hub("https://hub.invalid").describe(REPOSITORY, "main")
+
+
+def test_a_password_in_a_proxy_is_not_printed(own_session, monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks://me:secret@127.0.0.1:9")
+
+    with pytest.raises(InstallError) as caught:
+        Hub("https://hub.invalid").describe(REPOSITORY, "main")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("endpoint", ["hub", "ftp://hub", "http://", "http://[", "http://a b"])
+def test_an_endpoint_that_is_no_address_is_told(own_session, endpoint):
+    with pytest.raises(InstallError, match="HF_ENDPOINT"):
+        Hub(endpoint).describe(REPOSITORY, "main")

@@ -7,7 +7,6 @@ import pytest
 
 from coder_lsp.backends.scripted import ScriptedBackend
 from coder_lsp.lsp import app, loading
-from coder_lsp.session import Session
 from coder_lsp.settings import Settings
 
 NOTICE = "Completions run on the CPU, not on the GPU, and are slow. Do this."
@@ -24,13 +23,13 @@ def shown(monkeypatch, caplog):
     monkeypatch.setattr(app, "create_backend", lambda _: SlowBackend(()))
 
     async def load_twice():
-        server = app.create_server(Session(Settings()))
+        server = app.create_server(Settings())
         messages, statuses = [], []
         monkeypatch.setattr(server, "tell", lambda kind, message: messages.append(message))
         monkeypatch.setattr(server.status, "_send", statuses.append)
         await loading.load_backend(server)
         await loading.load_backend(server)
-        assert server.engine.close(timeout_seconds=60)
+        assert server.scheduler.close(timeout_seconds=60)
         return messages, statuses
 
     with caplog.at_level(logging.WARNING):

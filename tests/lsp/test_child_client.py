@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
+from coder_lsp.child_client import position_of, start_child
 from coder_lsp.errors import BackendError
-from coder_lsp.lsp.child_client import position_of, start_child
 from tests.support.snapshots import snapshot_of
 
 SILENT_SCRIPT = '{"default": {"completion": ""}}'
@@ -83,3 +83,18 @@ def test_a_child_that_is_killed_at_work_is_told(options):
 
     with pytest.raises(BackendError, match="The server ended with status"):
         asyncio.run(kill())
+
+
+def test_nothing_of_the_open_folder_is_imported(options, tmp_path, monkeypatch):
+    folder = tmp_path / "hostile"
+    (folder / "coder_lsp").mkdir(parents=True)
+    for name in ("click.py", "json.py", "pygls.py", "coder_lsp/__init__.py", "coder_lsp/cli.py"):
+        (folder / name).write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n")
+    monkeypatch.chdir(folder)
+
+    async def start():
+        async with start_child([], options) as client:
+            await client.wait_until_ready()
+
+    asyncio.run(start())
+    assert not (tmp_path / "ran").exists()

@@ -1,6 +1,7 @@
 """A backend that meets an error: the user is told once, and the server goes on."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +10,6 @@ import pytest
 
 from coder_lsp.errors import EngineError
 from coder_lsp.lsp import app
-from coder_lsp.session import Session
 from coder_lsp.settings import Settings
 
 
@@ -17,6 +17,7 @@ class FailingBackend:
     model = "failing"
     is_instruct = False
     notices = ()
+    time_budget_ms = 60_000
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -79,13 +80,13 @@ async def ask_twice(server: app.CoderServer, sent: Sent) -> None:
 @pytest.mark.parametrize("error", [EngineError("The graph is broken."), ValueError("a bug")])
 def test_an_error_of_the_backend(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "create_backend", lambda _: FailingBackend(error))
-    server = app.create_server(Session(Settings()))
+    server = app.create_server(Settings())
     sent = Sent()
     server.protocol.set_writer(sent)
 
     asyncio.run(asyncio.wait_for(ask_twice(server, sent), timeout=60))
 
-    assert server.engine.close(timeout_seconds=60)
+    assert server.scheduler.close(timeout_seconds=60)
     answers = {m["id"]: m for m in sent.messages if "id" in m}
     shown = [
         m["params"]["message"] for m in sent.messages if m.get("method") == "window/showMessage"
@@ -96,4 +97,28 @@ def test_an_error_of_the_backend(error: Exception, monkeypatch: pytest.MonkeyPat
     else:
         assert [answers[i]["error"]["code"] for i in (1, 2)] == [-32603, -32603]
         assert shown == []
-    assert server.session.counters.failed == 2
+    assert server.scheduler.counters.failed == 2
+
+
+class CountingBackend(FailingBackend):
+    """Meets the same error each time, with another number in its message."""
+
+    def stream(self, request: Any, cancellation: Any) -> Iterator[Any]:
+        raise EngineError(f"A prompt of {next(self._numbers)} tokens is too long.", kind="length")
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1500)
+
+
+def test_of_errors_of_one_kind_one_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "create_backend", lambda _: CountingBackend())
+    server = app.create_server(Settings())
+    sent = Sent()
+    server.protocol.set_writer(sent)
+
+    asyncio.run(asyncio.wait_for(ask_twice(server, sent), timeout=60))
+
+    assert server.scheduler.close(timeout_seconds=60)
+    shown = [m for m in sent.messages if m.get("method") == "window/showMessage"]
+    assert len(shown) == 1
+    assert server.scheduler.counters.failed == 2

@@ -10,7 +10,6 @@ from pygls.exceptions import JsonRpcInternalError
 
 from coder_lsp.lsp.app import create_server
 from coder_lsp.lsp.language_server import CoderServer
-from coder_lsp.session import Session
 from coder_lsp.settings import Settings
 
 
@@ -29,9 +28,9 @@ class Sent:
 
 @pytest.fixture
 def server() -> Iterator[CoderServer]:
-    server = create_server(Session(Settings()))
+    server = create_server(Settings())
     yield server
-    assert server.engine.close(timeout_seconds=60)
+    assert server.scheduler.close(timeout_seconds=60)
 
 
 def test_an_internal_error_tells_no_path_and_no_text(server: CoderServer) -> None:

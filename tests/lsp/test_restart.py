@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from coder_lsp.child_client import start_child
 from coder_lsp.engine.store.sequence_folder import SequenceFolder
-from coder_lsp.lsp.child_client import start_child
 from coder_lsp.paths import is_temporary, sequences_path
 from tests.support.snapshots import snapshot_of
 

@@ -36,7 +36,7 @@ def run(scenario):
 def test_loading_from_start_to_end():
     async def scenario():
         board = Board()
-        board.board.start()
+        board.board.update()
         board.board.end_loading(board.board.begin_loading(), "m")
         return board
 
@@ -143,3 +143,17 @@ def test_off_and_snoozed_hide_everything_else():
         return board
 
     assert run(scenario).kinds == ["error", "off", "error", "snoozed", "error", "snoozed", "error"]
+
+
+def test_a_suggestion_is_made_from_the_first_completion_on():
+    async def scenario():
+        board = Board()
+        board.board.end_loading(board.board.begin_loading(), "mini", suggestion="Install more.")
+        board.board.succeed()
+        board.board.succeed()
+        board.board.end_loading(board.board.begin_loading(), "other")
+        board.board.succeed()
+        return board
+
+    sent = run(scenario).sent
+    assert [s.suggestion for s in sent] == [None, None, "Install more.", None, None]

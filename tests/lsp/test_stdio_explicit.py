@@ -64,7 +64,7 @@ async def test_any_alternative_can_be_typed_through(tmp_path: Path) -> None:
         position = editor.insert(position, "ba", version=2)
 
         assert texts(await editor.inline(position)) == ["bar(\r\n)"]
-        assert (await editor.stats())["lastCompletion"]["source"] == "trie"
+        assert (await editor.stats())["lastCompletion"]["source"] == "completion cache"
 
 
 @pytest.mark.asyncio

@@ -41,7 +41,7 @@ def test_the_embedded_model_is_whole():
 
 
 def test_no_folder(tmp_path):
-    check_refused(tmp_path / "nowhere", "nowhere", "embedded model")
+    check_refused(tmp_path / "nowhere", "nowhere", "default model")
 
 
 def test_a_folder_without_a_manifest(tmp_path):

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from onnx_export.agreement import greedy_agreement, max_abs_error, rows_before_router_tie
+from onnx_export.agreement import (
+    greedy_agreement,
+    max_abs_error,
+    relative_error,
+    rows_before_router_tie,
+)
 
 # Tokens that the reference likes best, one a row: 2, 0, 1, 2.
 CLEAR = np.array([[0, 1, 5], [4, 1, 0], [0, 3, 1], [1, 0, 2]], np.float32)
@@ -50,3 +55,11 @@ def test_nothing_differs_in_nothing():
 )
 def test_comparison_ends_where_rounding_chose_an_expert(margins, expected):
     assert rows_before_router_tie(np.array(margins, np.float32)) == expected
+
+
+def test_the_relative_error_is_a_part_of_the_spread():
+    reference = np.array([[0.0, 2.0], [10.0, 12.0]], np.float32)
+
+    assert relative_error(reference, reference) == 0
+    assert relative_error(reference + np.array([0.5, -0.5], np.float32), reference) == 0.5
+    assert relative_error(reference * 3, reference * 3 + 3) == pytest.approx(1.0)

@@ -1,14 +1,18 @@
 """A GGUF file becomes the same model folder as the checkpoint that it was made from."""
 
+import json
+
 import gguf
 import numpy as np
 import onnx_ir as ir
 import pytest
+from click.testing import CliRunner
 from gguf import GGMLQuantizationType as Kind
 
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
-from onnx_export.config import ExportConfig
+from onnx_export.cli import command
+from onnx_export.config import RECOMMENDED, ExportConfig
 from onnx_export.export import Labels, export
 from onnx_export.source import open_source
 from tests.onnx_export.conftest import export_quietly
@@ -198,4 +202,89 @@ def test_the_tokenizer_is_that_of_the_checkpoint(hf_dir, tmp_path):
     expected = Tokenizer(hf_dir / "tokenizer.json")
     text = "def f(x):\r\n\treturn 'ü' + \"日本\"  # 🙂 <｜fim▁hole｜> 12345\n\n\n"
     assert found.encode(text) == expected.encode(text)
-    assert found.decode(found.encode(text)) == text
+    spelt = b"".join(map(found.token_bytes, found.encode(text)))
+    assert spelt.decode() == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "recipe"),
+    [(Kind.Q4_0, "keep"), (Kind.Q8_0, "keep"), (Kind.Q5_0, RECOMMENDED), (Kind.F16, RECOMMENDED)],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_without_a_precision_blocks_are_kept_and_the_rest_gets_what_is_recommended(
+    tmp_path, kind, recipe
+):
+    path = tiny_gguf(write_tiny_qwen2(tmp_path / "hf")).write(tmp_path / "tiny.gguf", kind)
+
+    result = CliRunner().invoke(command, [str(path), str(tmp_path / "out")])
+
+    assert result.exit_code == 0, result.output
+    assert ModelFolder.read(tmp_path / "out").manifest.recipe == recipe
+    inspected = CliRunner().invoke(command, [str(path), "--inspect", "--json"])
+    assert json.loads(inspected.output)["default_precision"] == recipe
+
+
+def test_a_file_is_described_by_its_header(tmp_path):
+    content = tiny_gguf(write_tiny_checkpoint(tmp_path / "hf"))
+    content.metadata |= {
+        "general.name": "Tiny Coder",
+        "general.finetune": "Instruct",
+        "general.license": "apache-2.0",
+    }
+    path = content.write(tmp_path / "sha256-0123", Kind.Q4_0)
+
+    found = json.loads(CliRunner().invoke(command, [str(path), "--inspect", "--json"]).output)
+
+    expected = {
+        "format": "gguf",
+        "name": "Tiny Coder",
+        "license": "apache-2.0",
+        "model_type": "deepseek_v2",
+        "num_parameters": sum(tensor.size for tensor in content.tensors.values()),
+        "vocab_size": 320,
+        "hidden_size": 64,
+        "num_hidden_layers": 3,
+        "context_length": 163840,
+        "cache_bytes_per_token": 3 * 96 * 4,
+        "size_bytes": path.stat().st_size,
+        "has_fim": True,
+        "is_instruct": True,
+        "default_precision": "keep",
+        "problem": None,
+    }
+    assert {name: found[name] for name in expected} == expected
+    assert set(found["weight_types"]) == {"F32", "Q4_0"}
+    text = CliRunner().invoke(command, [str(path), "--inspect"]).output
+    assert "license: apache-2.0" in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_instruct"),
+    [
+        ({"general.finetune": "Instruct"}, True),
+        ({"general.name": "Coder Base"}, False),
+        ({"tokenizer.chat_template": "{{ m }}", "tokenizer.ggml.eos_token_id": 258}, True),
+        ({"tokenizer.chat_template": "{{ m }}"}, False),
+        ({"tokenizer.ggml.eos_token_id": 258}, False),
+        ({}, False),
+    ],
+)
+def test_an_instruct_model_is_told_by_its_metadata(tmp_path, fields, is_instruct):
+    content = tiny_gguf(write_tiny_qwen2(tmp_path / "hf"))
+    content.metadata |= fields
+
+    found = export_file(content.write(tmp_path / "tiny.gguf"), tmp_path / "out")
+
+    assert ModelFolder.read(found).manifest.is_instruct is is_instruct
+
+
+def test_linear_scaling_in_both_spellings_is_the_same_model(tmp_path):
+    hf_dir = write_tiny_llama(tmp_path / "hf")
+    content = tiny_gguf(hf_dir)
+    for name in ("type", "factor"):
+        del content.metadata[f"llama.rope.scaling.{name}"]
+    content.metadata["llama.rope.scale_linear"] = 4.0
+
+    found = export_file(content.write(tmp_path / "tiny.gguf"), tmp_path / "out")
+
+    check_same_model(found, export_quietly(hf_dir, tmp_path / "expected"))

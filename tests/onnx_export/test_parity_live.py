@@ -4,11 +4,14 @@ import shutil
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 
+from onnx_export.cli import command
 from onnx_export.config import ExportConfig
+from onnx_export.errors import VerificationError
 from onnx_export.reference import Reference
-from onnx_export.verify import verify
+from onnx_export.verify import Comparison, require_agreement, verify
 from tests.onnx_export.conftest import export_quietly
 from tests.support.parity import WAYS, Sequence, load_runner
 from tests.support.tiny_checkpoint import write_tiny_checkpoint
@@ -131,6 +134,36 @@ def test_verify_measures_a_rounded_export(mini_hf, tmp_path):
     comparisons = verify(mini_hf, out_dir)
 
     assert max(c.max_abs_logit_error for c in comparisons) > 0.1
+
+
+@pytest.mark.parametrize("precision", ["fp32", "fp16", "int8", "int4"])
+def test_verify_accepts_an_export_and_refuses_one_of_other_weights(mini_hf, tmp_path, precision):
+    """The export of a checkpoint with one matrix turned upside down, against the right one."""
+    other = shutil.copytree(mini_hf, tmp_path / "other")
+    tensors = load_file(other / "model.safetensors")
+    name = "model.layers.4.self_attn.o_proj.weight"
+    tensors[name] = np.ascontiguousarray(tensors[name][::-1])
+    save_file(tensors, other / "model.safetensors")
+    arguments = [str(tmp_path / "out"), "--precision", precision, "--verify", "--progress", "none"]
+
+    accepted = CliRunner().invoke(command, [str(mini_hf), *arguments])
+    export_quietly(other, tmp_path / "wrong", ExportConfig(precision))
+    comparisons = verify(mini_hf, tmp_path / "wrong")
+
+    assert accepted.exit_code == 0, accepted.output
+    with pytest.raises(VerificationError, match=r"The export is wrong: .*export again"):
+        require_agreement(precision, comparisons)
+
+
+def test_a_wrong_export_fails_the_command(mini_hf, tmp_path, monkeypatch):
+    wrong = Comparison(1, 5.0, 5.0, 0.5, 32, 20, is_near_tie=False)
+    monkeypatch.setattr("onnx_export.verify.verify", lambda *_: [wrong])
+    arguments = [str(mini_hf), str(tmp_path / "out"), "--precision", "int8", "--verify"]
+
+    result = CliRunner().invoke(command, arguments)
+
+    assert result.exit_code == 1
+    assert "The export is wrong" in result.output
 
 
 def test_router_margins_are_those_of_the_closest_choice(tiny_hf, tmp_path):

@@ -372,7 +372,7 @@ def test_an_interrupted_command_says_how_to_go_on(tiny_hf, tmp_path, number):
 
     assert process.returncode == 130
     assert lines[-1]["phase"] == "error"
-    assert "the same command goes on from there" in lines[-1]["message"]
+    assert "the same command continues there" in lines[-1]["message"]
     with start_export(*arguments) as process:
         assert read_lines(process)[-1]["phase"] == "done"
     ModelFolder.read(out_dir).verify_files()

@@ -157,6 +157,7 @@ async def connect(
     encoding: str = "utf-16",
     settings: Mapping[str, Any] | None = None,
     progress: bool = False,
+    shows_status: bool = True,
     initialize: bool = True,
 ) -> AsyncIterator[Editor]:
     """Start ``coder-lsp serve ARGUMENTS`` and end it, with ``shutdown`` and ``exit``, after."""
@@ -168,7 +169,9 @@ async def connect(
             if initialize:
                 editor.result = await client.initialize_session(
                     types.InitializeParams(
-                        capabilities=_capabilities(encoding, progress=progress),
+                        capabilities=_capabilities(
+                            encoding, progress=progress, is_shown=shows_status
+                        ),
                         root_uri="file:///w",
                         initialization_options={**_SETTINGS, **(settings or {})},
                     )
@@ -182,13 +185,14 @@ async def connect(
         await client.stop()
 
 
-def _capabilities(encoding: str, *, progress: bool) -> types.ClientCapabilities:
+def _capabilities(encoding: str, *, progress: bool, is_shown: bool) -> types.ClientCapabilities:
     sent = client_capabilities("neovim")
     sent.general = types.GeneralClientCapabilities(
         position_encodings=[types.PositionEncodingKind(encoding)]
     )
     sent.window = types.WindowClientCapabilities(work_done_progress=progress)
     sent.workspace = types.WorkspaceClientCapabilities(configuration=True)
+    sent.experimental = {"coderLspStatus": is_shown} if is_shown else None
     return sent
 
 

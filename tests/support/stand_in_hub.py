@@ -42,11 +42,14 @@ class Faults:
     """``break_at``: after so many bytes of a file each next answer breaks off; 0 sends none.
 
     ``status`` is answered to everything, with ``error_code`` as the hub names errors.
+    ``appended`` is sent behind a file without notice; ``unsized`` files are listed without a size.
     ``stall_at``: after so many bytes the server goes silent until ``stalled`` is waited for.
     """
 
     break_at: list[int] = field(default_factory=list)
     corrupt: set[str] = field(default_factory=set)
+    appended: dict[str, bytes] = field(default_factory=dict)
+    unsized: set[str] = field(default_factory=set)
     status: int | None = None
     error_code: str | None = None
     stall_at: int | None = None
@@ -61,6 +64,7 @@ class StandInHub:
         self.repository = repository
         self.files = dict(files)
         self.license_name = license_name
+        self.card: dict[str, object] | None = None
         self.commits = [COMMIT]
         self.faults = Faults()
         self.asked: list[Asked] = []
@@ -103,7 +107,7 @@ def stand_in_hub(
 
 def is_large(name: str) -> bool:
     """Whether the hub keeps a file as LFS, elsewhere."""
-    return name.endswith(".safetensors")
+    return name.endswith((".safetensors", ".gguf"))
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -186,7 +190,7 @@ class _HubAnswers(_Answers):
             }
             for name, content in self.hub.files.items()
         ]
-        card = {"license": "other", "license_name": self.hub.license_name}
+        card = self.hub.card or {"license": "other", "license_name": self.hub.license_name}
         info = {
             "id": self.hub.repository,
             "sha": commit,
@@ -215,6 +219,7 @@ class _HubAnswers(_Answers):
             self.send(302, b"", headers)
             return
         sent = spoiled(content) if name in self.hub.faults.corrupt else content
+        sent += self.hub.faults.appended.get(name, b"")
         self.send(200, sent, {"ETag": f'"{git_oid(content)}"', "X-Repo-Commit": commit})
 
     def _commit(self, repository: str, revision: str) -> str | None:

@@ -23,6 +23,7 @@ from training.recipe import Recipe
 from training.train.command import fim_template
 
 _ENCODER_CAPACITY = 65536
+_WINDOW_TOKENS = 2048
 _UNHURRIED_MS = 600_000
 
 
@@ -65,7 +66,12 @@ def evaluate(
 
 
 def _lines(model: Path, corpus: Corpus, lines_per_language: int, seed: int) -> dict[str, Any]:
-    settings = Settings(model=str(model), time_budget_ms=_UNHURRIED_MS, disk_cache=False)
+    settings = Settings(
+        model=str(model.resolve()),
+        time_budget_ms=_UNHURRIED_MS,
+        context_tokens=_WINDOW_TOKENS,
+        disk_cache=False,
+    )
     backend = LocalBackend.load(settings)
     measured = held_out_lines(backend, corpus, lines_per_language, seed)
     return {

@@ -10,9 +10,10 @@ from random import Random
 
 from coder_lsp.backends.base import Backend
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.completion.completer import CompletionRequest, complete
+from coder_lsp.completion.generation import complete
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.request import Request
 from training.corpus.store import Corpus, SourceFile
 from training.evaluate.held_out import held_out_files
 
@@ -96,7 +97,7 @@ def _is_exact(backend: Backend, cut: CutLine, file: SourceFile) -> bool:
     uri = f"untitled:{file.package}/{file.path}"
     snapshot = DocumentSnapshot(uri, 1, file.language, cut.text, cut.offset)
     options = GenerationOptions(_MAX_NEW_TOKENS, stop_strings=("\n",))
-    request = CompletionRequest(snapshot, options, raw=True)
+    request = Request(snapshot, options, raw=True)
     completion = complete(request, backend, CancellationToken())
     backend.forget(uri)
     return completion.raw.rstrip() == cut.rest

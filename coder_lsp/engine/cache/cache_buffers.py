@@ -1,4 +1,4 @@
-"""The memory of one KV cache, on the device where the graph runs: read and written by rows."""
+"""The memory of one KV cache, on the device that runs the graph: read and written by rows."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def allocate(tensors: CacheTensors, capacity: int, device: str) -> CacheBuffers:
 
 
 class HostBuffers:
-    """Arrays whose memory ONNX Runtime shares: reading and writing rows moves nothing else."""
+    """Arrays whose memory ONNX Runtime shares: only the rows that are written are copied."""
 
     def __init__(self, tensors: CacheTensors, capacity: int) -> None:
         self._arrays = tensors.zeros(capacity)
@@ -78,8 +78,8 @@ class HostBuffers:
 class DeviceBuffers:
     """Memory of a GPU. ONNX Runtime copies whole tensors only, so rows cost a copy of their tensor.
 
-    A keystroke needs no rows: they are read to fork a sequence, to let it grow and to keep it on
-    disk. Lite's cache of 2,048 tokens has 64 MB in fp16.
+    A keystroke needs no rows. They are read to fork a sequence, to let it grow and to keep it on
+    disk. Lite's cache of 2,048 tokens takes 64 MB in fp16.
     """
 
     def __init__(self, tensors: CacheTensors, capacity: int, device: str) -> None:

@@ -1,4 +1,4 @@
-"""The tensors of a KV cache, whichever layout the manifest names; all of them have one shape."""
+"""The tensors of a KV cache in either layout; all of them have one shape."""
 
 from __future__ import annotations
 
@@ -41,14 +41,15 @@ class CacheTensors:
 
     @property
     def rows_shape(self) -> tuple[int, int, int, int]:
-        """The shape of some tokens' rows in all tensors; the tokens stand where -1 is."""
+        """The shape of some tokens' rows in all tensors; -1 is the number of tokens."""
         return len(self.names), self._num_heads, -1, self.width
 
     @property
     def is_bound_by_length(self) -> bool:
-        """Whether a run is given the rows it may read, rather than whole buffers.
+        """Whether a run is given only the rows that it may read, rather than whole buffers.
 
-        Those of one head lie together; GroupQueryAttention wants the buffers of all heads whole.
+        The rows of a latent are contiguous. GroupQueryAttention needs the whole buffers of all
+        heads.
         """
         return not self.leading
 

@@ -1,4 +1,4 @@
-"""The KV cache of one sequence: what the model remembers of the tokens it has read."""
+"""The KV cache of one sequence: keys and values of the tokens that the model has read."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CAPACITY_STEP = 256
 class KVCache:
     """A buffer for each tensor of the layout; the first ``offset`` rows of it are valid.
 
-    Each buffer is bound as past and as present, so a run writes its rows in place. Dropping rows
-    is arithmetic: whatever lies beyond ``offset`` is never read and will be overwritten.
+    Each buffer is bound as past and as present, so a run writes its rows in place. To drop rows is
+    arithmetic: rows beyond ``offset`` are never read and will be overwritten.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class KVCache:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory taken, valid rows or not."""
+        """Bytes of memory, whether the rows are valid or not."""
         return self._buffers.nbytes
 
     def bind(self, total_length: int) -> Any:
         """Return the ``IOBinding`` with past and present bound for a run up to ``total_length``.
 
-        Of latents only these rows are bound, so that the graph need not cut off the others, which
-        would copy; the memory is the same each time.
+        Only these rows of a latent are bound: the graph would have to cut off the others, which
+        copies. The memory is the same each time.
         """
         num_rows = total_length if self._tensors.is_bound_by_length else self._capacity
         if num_rows != self._num_bound_rows:
@@ -77,7 +77,7 @@ class KVCache:
         return self._binding
 
     def append(self, token_ids: Sequence[int]) -> None:
-        """Take over the rows that a run has just written from ``offset`` on."""
+        """Count the rows that a run has just written from ``offset`` on."""
         self._token_ids.extend(token_ids)
 
     def read(self, start: int, end: int) -> Rows:
@@ -93,7 +93,7 @@ class KVCache:
     def append_rows(self, token_ids: Sequence[int], rows: npt.NDArray[Any]) -> None:
         """Append tokens that were computed before.
 
-        ``rows`` is ``[tensors, heads, at least as many, width]``, what ``rows`` returned for them.
+        ``rows`` is ``[tensors, heads, as many tokens or more, width]``, as ``rows`` returned it.
         """
         self.reserve(self.offset + len(token_ids))
         self._buffers.write(self.offset, list(rows[:, :, : len(token_ids)]))
@@ -106,7 +106,7 @@ class KVCache:
 
     @translating("A KV cache could not be made or copied")
     def fork(self, num_tokens: int, capacity: int) -> KVCache:
-        """Return a cache of its own with a copy of the first ``num_tokens`` rows."""
+        """Return a new cache with a copy of the first ``num_tokens`` rows."""
         other = KVCache(self._session, self._layout, max(capacity, num_tokens), self._device)
         other._buffers.write(0, self._buffers.read(0, num_tokens))
         other.append(self._token_ids[:num_tokens])

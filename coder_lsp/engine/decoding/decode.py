@@ -1,7 +1,7 @@
 """Prefill the prompt, then decode: a generator of tokens that owns no text.
 
-A pass computes one token, or verifies a draft as well: the tokens of the draft are read behind the
-last one generated, and as long as each is what the model chooses itself, they are kept.
+A pass computes one token. With a draft it reads the draft's tokens after the last one generated,
+and keeps them as long as each is what the model itself chooses.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def prefill(
     cancellation: CancellationToken,
     on_progress: Callable[[float], None] | None = None,
 ) -> Logits:
-    """Compute the tokens of the prompt that ``cache`` does not hold yet; at least one.
+    """Compute the tokens of the prompt that ``cache`` does not hold yet: one or more.
 
     Returns the logits ``[vocab_size]`` after the last of them. Raises ``Cancelled``; the chunks
     computed until then stay in the cache. ``pace`` chooses the chunks and learns from them.
-    ``on_progress`` is told the share of the prompt that the cache holds, after each chunk.
+    ``on_progress`` is given the share of the prompt that the cache holds, after each chunk.
     """
     while cache.offset < len(token_ids):
         chunk = token_ids[cache.offset : cache.offset + pace.chunk_size]
@@ -63,10 +63,10 @@ def decode(
 ) -> Iterator[SampledToken]:
     """Yield ``max_new_tokens`` tokens, the first ones as ``forced`` demands.
 
-    A pass is run only when its first token is wanted: the consumer stops by not asking. What
-    ``drafts`` proposes changes how many passes that takes, and nothing else; it is asked only
-    where a greedy ``sampler`` chooses freely. ``cache`` holds all tokens yielded but the last one,
-    and after a draft also those to be yielded next. Raises ``Cancelled``.
+    A pass runs only when its first token is wanted: the consumer stops by not asking. ``drafts``
+    changes the number of passes and nothing else; it is asked only while a greedy ``sampler``
+    chooses freely. ``cache`` holds all tokens yielded but the last one, and after a draft also
+    those to be yielded next. Raises ``Cancelled``.
     """
     draft: Sequence[int] = ()
     rows = logits[None]
@@ -76,7 +76,7 @@ def decode(
         cache.trim(len(draft) + 1 - len(tokens))
         num_wanted -= len(tokens)
         for i, token in enumerate(tokens):
-            if i > 0:  # what is computed already is not wanted any more either
+            if i > 0:  # tokens that are computed already are not wanted any more either
                 cancellation.raise_if_cancelled()
             drafts.add(token.token_id)
             yield token

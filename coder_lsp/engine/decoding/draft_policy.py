@@ -1,4 +1,4 @@
-"""How long a draft is worth verifying: what was accepted so far, against what a wide pass costs."""
+"""How many tokens of a draft are worth verifying: past acceptance against the cost of a pass."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ DraftSource = Literal["text", "memory"]
 """The prompt and what was generated after it, or earlier completions."""
 
 TokenPlace = Literal["line start", "inside", "line end"]
-"""Where in a line a token stands; a completion often ends with a line, or just after one."""
+"""Where in a line a token is; a completion often ends with a line, or just after one."""
 
 DRAFT_LENGTHS = (1, 2, 3, 5, 7, 11, 15)
-"""Few, so that the running time of each is known soon."""
+"""Few lengths, so that the running time of each is known soon."""
 MIN_GAIN = 1.05
 """Expected tokens per running time, over one token in one plain step."""
 MIN_CHANCE = 0.1
-"""A token less likely to be accepted costs more than it brings, however cheap width is."""
+"""A token that is less likely to be accepted costs more than it saves."""
 MAX_PASS_SECONDS = 0.25
-"""Whoever waits for the next token should not wait longer, though more came at once then."""
+"""The wait for the next token should not be longer, even if more tokens then arrive at once."""
 MAX_SLOW_COST = 2.0
-"""Where one token takes most of that time already: a pass may take as long as two tokens."""
+"""If one token already takes most of that time: the maximum in running times of one token."""
 _ACCEPTANCE_DECAY = 0.98
 _CHOICES_TO_FORGET = 32
 
 
 class DraftPolicy:
-    """Learns while it is used; starts from a coin's odds and the belief that width costs nothing.
+    """Learns while it is used; at first a draft is even odds, and width costs nothing.
 
-    Acceptance is kept for each source and length of match, exponentially averaged; it is learnt
-    from drafts that were not verified too, since what came in their place is known. A token that
-    is right is worth something only if whoever asks for tokens goes on until then: how often they
-    do is kept for each place in a line. Costs are running times measured on this machine with this
-    model, relative to one token's.
+    Acceptance is an exponential average for each source and length of match. Drafts that were not
+    verified count too, because the tokens that came instead are known. A token that is right saves
+    time only if the consumer still wants it, so how often it does is averaged for each place in a
+    line. Costs are running times on this machine with this model, relative to one token's.
     """
 
     def __init__(self) -> None:
@@ -52,7 +51,7 @@ class DraftPolicy:
     ) -> int:
         """Return how many of the tokens at ``places`` to verify, found by a match of that length.
 
-        None before a pass over one token was timed: there is nothing to compare with.
+        0 until a pass over one token was timed, because there is nothing to compare with.
         """
         if self._costs.single is None:
             return 0
@@ -60,7 +59,7 @@ class DraftPolicy:
         best_length, best_gain = 0, MIN_GAIN
         num_expected, chance = 1.0, 1.0
         for length, place in enumerate(places, start=1):
-            # What is computed behind this token counts if it is right, and if more is wanted then.
+            # The next token is useful if this one is right and the consumer wants more.
             chance *= self._acceptance_of(source, num_matching + length - 1).mean
             chance *= self._wanted[place].mean
             if chance < MIN_CHANCE:
@@ -76,15 +75,15 @@ class DraftPolicy:
         return best_length
 
     def record_outcome(self, source: DraftSource, num_matching: int, *, is_accepted: bool) -> None:
-        """Take note whether the token after a match of ``num_matching`` was the model's."""
+        """Record whether the model chose the token that followed a match of ``num_matching``."""
         self._acceptance_of(source, num_matching).add(is_accepted)
 
     def record_wanted(self, place: TokenPlace, *, is_wanted: bool) -> None:
-        """Take note whether another token was asked for after one at ``place``."""
+        """Record whether another token was wanted after one at ``place``."""
         self._wanted[place].add(is_wanted)
 
     def record_pass(self, width: int, seconds: float) -> None:
-        """Take note of the running time of a pass over ``width`` tokens."""
+        """Record the running time of a pass over ``width`` tokens."""
         self._costs.add(width, seconds)
 
     def _acceptance_of(self, source: DraftSource, num_matching: int) -> _Average:
@@ -97,7 +96,7 @@ class DraftPolicy:
         return acceptance
 
     def _forget_now_and_then(self) -> None:
-        """Give up old running times: the machine may have been busy just when a width was tried."""
+        """Forget old running times: the machine may have been busy when a width was tried."""
         self._num_choices += 1
         if self._num_choices % _CHOICES_TO_FORGET == 0:
             self._costs.forget_half()
@@ -106,7 +105,7 @@ class DraftPolicy:
 class PassCosts:
     """Running times of passes by width, relative to the width 1; medians of the last few.
 
-    Single times say little: on a busy machine one takes several times as long as the next.
+    Medians, because on a busy machine one pass takes several times as long as the next.
     """
 
     def __init__(self) -> None:
@@ -123,11 +122,11 @@ class PassCosts:
         elif self.single is not None:
             costs = self._relative.setdefault(width, deque(maxlen=15))
             costs.append(seconds / self.single)
-            # The first pass of a width also allocates: of two the lower one counts.
+            # The first pass of a width also allocates, so the lower of two counts.
             self._medians[width] = median_low(costs)
 
     def relative_cost(self, width: int) -> float:
-        """Return the cost of a pass; for a width never run, what its neighbours suggest."""
+        """Return the cost of a pass; a width that was never run is interpolated."""
         known = self._medians.get(width)
         return self._interpolate(width) if known is None else known
 
@@ -146,7 +145,7 @@ class PassCosts:
         above_width = min((w for w in self._medians if w > width), default=None)
         below = self._medians.get(below_width, 1.0)
         if above_width is None:
-            # Wider than anything run: as much for each more token as up to the widest known.
+            # Wider than any pass so far: each further token costs as much as up to the widest.
             slope = (below - 1) / (below_width - 1) if below_width > 1 else 0.0
         else:
             slope = (self._medians[above_width] - below) / (above_width - below_width)

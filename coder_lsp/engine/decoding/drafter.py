@@ -1,6 +1,6 @@
 """Drafts for a generation: what followed the same tokens in its prompt or in earlier completions.
 
-A draft is only ever a proposal: the model verifies it, and what is generated does not depend on it.
+A draft is a proposal. The model verifies it, and the generated text does not depend on it.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     from coder_lsp.models.model_folder import FimTemplate
 
 LookupMode = Literal["auto", "on", "off"]
-"""``auto``: drafts that promise to save time; ``on``: whatever is found; ``off``: none."""
+"""``auto``: drafts that are expected to save time; ``on``: all that are found; ``off``: none."""
 
 
 class Drafts(Protocol):
-    """What decoding asks of whoever drafts for one generation."""
+    """What decoding asks of a drafter during one generation."""
 
     def add(self, token_id: int) -> None:
-        """Take note of a token that the model has generated, before anyone is given it."""
+        """Record a token that the model has generated, before it is passed on."""
 
     def propose(self, max_length: int) -> Sequence[int]:
-        """Return at most ``max_length`` tokens to verify; none where that would not save time."""
+        """Return at most ``max_length`` tokens to verify; none if that would not save time."""
 
     def record_pass(self, width: int, seconds: float) -> None:
-        """Take note of the running time of a pass over ``width`` tokens."""
+        """Record the running time of a pass over ``width`` tokens."""
 
 
 class NoDrafts:
@@ -71,7 +71,7 @@ class _Found:
 class Drafter:
     """What an engine remembers in order to draft; called from one thread only.
 
-    Holds one text, the latest generation's. Another prompt keeps what it shares with that, so a
+    It holds the text of the latest generation. The next prompt keeps what it shares with that, so a
     keystroke costs the tokens that it adds.
     """
 
@@ -98,11 +98,11 @@ class Drafter:
         self._last_place: TokenPlace | None = None
 
     def begin(self, prompt_ids: Sequence[int]) -> Drafts:
-        """Promise drafts after a prompt; one that is never asked for costs nothing."""
+        """Return the drafts of a generation; until they are asked for they cost nothing."""
         return NoDrafts() if self._mode == "off" else _GenerationDrafts(self, prompt_ids)
 
     def start(self, drafts: Drafts, prompt_ids: Sequence[int]) -> None:
-        """Read the prompt. An earlier generation may go on, but gets no drafts any more."""
+        """Read the prompt. An earlier generation may continue, but gets no drafts any more."""
         self._remember()
         text = in_reading_order(prompt_ids, self._fim)
         shared = num_shared(self._text.token_ids, text)
@@ -115,7 +115,7 @@ class Drafter:
         return self._latest is drafts
 
     def add(self, token_id: int) -> None:
-        """Put a generated token after the text; the one before was not the last one wanted."""
+        """Append a generated token. So the previous token was not the end of the completion."""
         if self._last_place is not None:
             self._policy.record_wanted(self._last_place, is_wanted=True)
         (self._last_place,) = self._places([token_id])
@@ -143,7 +143,7 @@ class Drafter:
         return self._policy.choose_length(found.source, found.num_matching, places)
 
     def compare(self, found: _Found, token_id: int) -> _Found | None:
-        """Learn from what the model generated in the place of what was found, verified or not.
+        """Learn from the token that the model generated instead of the first one found.
 
         Returns what was found for the token after that, if this one was right.
         """
@@ -154,11 +154,11 @@ class Drafter:
         return _Found(found.source, found.num_matching + 1, found.token_ids[1:])
 
     def record_pass(self, width: int, seconds: float) -> None:
-        """Take note of the running time of a pass over ``width`` tokens."""
+        """Record the running time of a pass over ``width`` tokens."""
         self._policy.record_pass(width, seconds)
 
     def _remember(self) -> None:
-        """Keep the completion before, with enough of what stands before it to be matched."""
+        """Keep the previous completion, with enough of the text before it to be matched."""
         if self._last_place is not None:
             self._policy.record_wanted(self._last_place, is_wanted=False)
             self._last_place = None
@@ -168,7 +168,7 @@ class Drafter:
             self._num_generated = 0
 
     def _places(self, token_ids: Sequence[int]) -> list[TokenPlace]:
-        """Return where in a line each of the tokens after the text's end stands."""
+        """Return where in a line each of these tokens would be, after the end of the text."""
         places: list[TokenPlace] = []
         is_first = bool(self._text.token_ids) and self._text.token_ids[-1] in self._newline_ids
         for token_id in token_ids:
@@ -189,7 +189,7 @@ class _GenerationDrafts:
         self._found: _Found | None = None
 
     def add(self, token_id: int) -> None:
-        """Take note of a token that the model has generated."""
+        """Record a token that the model has generated."""
         if not self._is_started:
             self._unread.append(token_id)
         elif self._drafter.is_latest(self):
@@ -212,14 +212,14 @@ class _GenerationDrafts:
         return self._found.token_ids[: self._drafter.choose_length(self._found, max_length)]
 
     def record_pass(self, width: int, seconds: float) -> None:
-        """Take note of the running time of a pass over ``width`` tokens."""
+        """Record the running time of a pass over ``width`` tokens."""
         self._drafter.record_pass(width, seconds)
 
 
 def in_reading_order(prompt_ids: Sequence[int], fim: FimTemplate) -> list[int]:
     """Return a prompt's tokens with the suffix first, so that the middle follows the prefix.
 
-    What is typed changes the end only. A prompt without a hole stays as it is.
+    Typing then changes only the end. A prompt without a hole stays as it is.
     """
     token_ids = list(prompt_ids)
     if fim.fim_hole not in token_ids or fim.fim_end not in token_ids:

@@ -42,7 +42,7 @@ class Vocabulary:
 
 
 class ForcedText:
-    """What is still to be generated of a forced text; empty when the model is free."""
+    """The rest of a forced text that is still to be generated; empty when the model is free."""
 
     def __init__(self, vocabulary: Vocabulary, tokenizer: Tokenizer, forced: bytes) -> None:
         self._vocabulary = vocabulary
@@ -51,14 +51,14 @@ class ForcedText:
 
     @property
     def is_pending(self) -> bool:
-        """Whether some of it is still to come."""
+        """Whether a part of it is still to come."""
         return bool(self._rest)
 
     def allowed_ids(self) -> npt.NDArray[np.int64] | None:
-        """Return the tokens that may come next; None when all may."""
+        """Return the tokens that may come next; None if all may."""
         return self._vocabulary.compatible(self._rest) if self._rest else None
 
     def advance(self, token_id: int) -> None:
-        """Take note of a token that was generated."""
+        """Record a token that was generated."""
         if self._rest:
             self._rest = self._rest[len(self._tokenizer.token_bytes(token_id)) :]

@@ -1,4 +1,4 @@
-"""Where did these tokens stand before, and what came after: drafts without a draft model."""
+"""Finds where the same tokens occurred before, and what followed: drafts without a draft model."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
 SEPARATOR = -1
-"""Stands between texts that do not follow one another; no token has this id."""
+"""Between texts that do not follow one another; no token has this id."""
 MAX_MATCH = 16
-"""Tokens; a longer match says no more than one of this length."""
+"""In tokens; a longer match is no better evidence."""
 MAX_CANDIDATES = 8
-"""Earlier places that are compared, the latest first."""
+"""The maximum of earlier places to compare, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """``num_matching`` tokens up to ``position`` in ``index`` equal the last ones of a text."""
+    """The last ``num_matching`` tokens of a text occur in ``index`` too, up to ``position``."""
 
     num_matching: int
     index: NgramIndex
@@ -27,17 +27,17 @@ class Match:
     def following(self, num_tokens: int, end_ids: Collection[int]) -> list[int]:
         """Return at most ``num_tokens`` tokens that followed; they end before any of ``end_ids``.
 
-        Where the index ends first, what was found is repeated: the match overlaps the text's end,
-        and that end has the distance between the two as its period.
+        If the index ends first, what was found is repeated: then the match overlaps the end of the
+        text, so the text is periodic there.
         """
         return self.index.following(self.position, num_tokens, end_ids)
 
 
 class NgramIndex:
-    """Token ids in a row that remember for each two neighbours where they stood before.
+    """A token sequence that knows for each pair of neighbours where it occurred before.
 
-    A token appended or dropped costs one dictionary access. Two neighbours lead to the places to
-    look at, and longer matches are found by comparing from there backwards.
+    To append or drop a token costs one dictionary access. A pair leads to the candidates, and
+    longer matches are found by comparing backwards from there.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class NgramIndex:
             tokens.append(token_id)
 
     def trim(self, num_tokens: int) -> None:
-        """Drop the last ``num_tokens`` tokens, as if they had never been there."""
+        """Drop the last ``num_tokens`` tokens without a trace."""
         for _ in range(num_tokens):
             last = self._token_ids.pop()
             earlier = self._earlier.pop()
@@ -79,9 +79,10 @@ class NgramIndex:
                 self._latest[pair] = earlier
 
     def find(self, tail: Sequence[int]) -> Match | None:
-        """Return the longest match with the end of ``tail``, of two tokens or more, or None.
+        """Return the longest match with the end of ``tail``; None if it has less than two tokens.
 
-        Of several as long the latest. A place that nothing follows is none.
+        Of matches with the same length the latest is returned. The end of the index is no match,
+        because nothing follows it.
         """
         if len(tail) < 2:  # noqa: PLR2004 (the index is one of pairs)
             return None
@@ -119,7 +120,7 @@ class NgramIndex:
 
 
 class CompletionMemory:
-    """The tokens of earlier completions, each with what stood before it; the oldest are dropped."""
+    """The tokens of earlier completions, each with the text before it; the oldest are dropped."""
 
     def __init__(self, capacity: int = 8192) -> None:
         # Two halves: dropping the older one as a whole needs no bookkeeping for single tokens.
@@ -137,7 +138,7 @@ class CompletionMemory:
         self._newer.append([*token_ids, SEPARATOR])
 
     def find(self, tail: Sequence[int]) -> Match | None:
-        """Return the longest match, of several as long the latest; see ``NgramIndex.find``."""
+        """Return the longest match, and the latest of those; see ``NgramIndex.find``."""
         newer, older = self._newer.find(tail), self._older.find(tail)
         if newer is None or (older is not None and older.num_matching > newer.num_matching):
             return older

@@ -24,7 +24,7 @@ _NUM_SORTED_FIRST = 64
 class SampledToken:
     """``logprob``: natural logarithm of the probability among all tokens that may be generated.
 
-    ``runners_up`` are the likeliest other tokens with theirs, as many as the options ask for.
+    ``runners_up`` are the likeliest other tokens with theirs, as many as the options say.
     """
 
     token_id: int
@@ -45,7 +45,7 @@ class Sampler:
 
     @property
     def is_greedy(self) -> bool:
-        """Whether the likeliest token is chosen, always."""
+        """Whether the likeliest token is always chosen."""
         return self._options.temperature <= 0
 
     def sample(
@@ -53,7 +53,7 @@ class Sampler:
     ) -> SampledToken:
         """Choose a token by logits ``[vocab_size]``, which are overwritten.
 
-        ``allowed_ids``, where given, are the only tokens to choose from.
+        If ``allowed_ids`` are given, only they are chosen from.
         """
         logits = logits[: self._num_generable_ids]
         logits[self._banned] = -np.inf
@@ -88,8 +88,8 @@ class Sampler:
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Return the smallest set of tokens that reaches top_p, and the running sums of weights.
 
-        Sorting the whole vocabulary would cost more than all else here, and a few tokens mostly
-        hold nearly all of the weight.
+        To sort the whole vocabulary would cost more than everything else here, and a few tokens
+        usually hold nearly all of the weight.
         """
         if self._options.top_p >= 1:
             return np.arange(len(weights)), weights.cumsum(dtype=np.float64)
@@ -102,7 +102,7 @@ class Sampler:
             if sums[-1] >= wanted or num_sorted == len(weights):
                 break
             num_sorted = min(num_sorted * 8, len(weights))
-        # The token that crosses top_p is still in.
+        # The token that crosses top_p is kept.
         num_kept = int(np.searchsorted(sums, wanted)) + 1
         return likeliest[:num_kept], sums[:num_kept]
 

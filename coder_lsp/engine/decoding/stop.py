@@ -1,4 +1,4 @@
-"""Stop strings, found also where they are spread over several tokens."""
+"""Stop strings, found also if they are spread over several tokens."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class StopResult:
 
 
 class StopStrings:
-    """Passes text on, but holds back an end that may become a stop string."""
+    """Passes text on, but holds back an end that may be the beginning of a stop string."""
 
     def __init__(self, stop_strings: tuple[str, ...]) -> None:
         self._stop_strings = tuple(s for s in stop_strings if s)
         self._held = ""
 
     def add(self, text: str) -> StopResult:
-        """Return what can be passed on now that ``text`` has come."""
+        """Append ``text``, and return what can be passed on."""
         text = self._held + text
         starts = [text.find(stop) for stop in self._stop_strings]
         found = min((start for start in starts if start >= 0), default=None)
@@ -34,7 +34,7 @@ class StopStrings:
         return StopResult(text[:cut], is_stopped=False)
 
     def flush(self) -> str:
-        """Return what is still held back, when no more text will come."""
+        """Return what is still held back, because no more text will come."""
         held, self._held = self._held, ""
         return held
 

@@ -1,8 +1,9 @@
-"""What this machine offers to run a model on, described once, so that choosing is arithmetic."""
+"""A description of the machine that a model could run on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from coder_lsp.engine.device import nvidia
 from coder_lsp.engine.device.memory import available_memory
@@ -17,9 +18,9 @@ class Hardware:
     """``providers`` are those that ONNX Runtime was built with, whether they work here or not.
 
     ``runtime_cuda`` is the major version of CUDA that it was built for, ``driver_cuda`` the newest
-    one that the driver can do; None without a driver. ``missing_libraries`` are those of CUDA that
-    cannot be loaded. ``tensorrt`` is the version of TensorRT that was found. ``gpus`` is empty also
-    where there is one whose memory nothing could tell.
+    one that the driver supports; None without a driver. ``missing_libraries`` are those of CUDA
+    that cannot be loaded. ``tensorrt`` is the version of TensorRT that was found. ``gpus`` is also
+    empty if there is a GPU whose memory is unknown.
     """
 
     providers: tuple[str, ...]
@@ -30,6 +31,11 @@ class Hardware:
     missing_libraries: tuple[str, ...] = ()
     tensorrt: str | None = None
 
+    def memory_for(self, target: Literal["cpu", "cuda"]) -> int:
+        """Return the free bytes where a model exported for ``target`` should run."""
+        is_gpu_known = target == "cuda" and self.gpus
+        return self.gpus[0].free_bytes if is_gpu_known else self.memory_bytes
+
     @property
     def has_gpu(self) -> bool:
         """Whether an NVIDIA driver answers."""
@@ -37,7 +43,7 @@ class Hardware:
 
 
 def inspect_hardware() -> Hardware:
-    """Look at memory, driver, GPUs and libraries; a part of a second. Raises ``RuntimeMissing``."""
+    """Look at memory, driver, GPUs and libraries. Raises ``RuntimeMissing``."""
     providers = available_providers()
     driver = nvidia.driver_cuda()
     cuda = runtime_cuda()
@@ -56,5 +62,5 @@ def inspect_hardware() -> Hardware:
 
 
 def inspect_memory() -> Hardware:
-    """Look at nothing but the memory, where no GPU is in question. Raises ``RuntimeMissing``."""
+    """Look at the memory only, because no GPU is considered. Raises ``RuntimeMissing``."""
     return Hardware(available_providers(), available_memory())

@@ -1,4 +1,4 @@
-"""The C library's heap, which must not keep what caches have given back."""
+"""The C library's heap, which must not keep the memory of freed caches."""
 
 import contextlib
 import ctypes
@@ -9,13 +9,12 @@ _THRESHOLD_BYTES = 128 << 10
 
 
 def return_freed_memory() -> None:
-    """Let large blocks go back to the system when they are freed; for glibc, else nothing.
+    """Let glibc return large blocks to the system when they are freed; other libraries do.
 
-    glibc begins with this threshold, from which on a block is mapped by itself, but raises it to
-    the size of whatever is freed. KV caches then lie in the heap, where any small block above one
-    keeps its megabytes: under half an hour of typing the process grew by 8 %. A threshold that was
-    set stays.
+    glibc maps blocks beyond this threshold one by one, but raises the threshold to the size of what
+    is freed. KV caches are then in the heap, where a small block above one keeps its megabytes: in
+    half an hour of typing the process grew by 8 %. A threshold that was set is not raised.
     """
     if sys.platform == "linux":
-        with contextlib.suppress(AttributeError):  # musl has none, and no such habit
+        with contextlib.suppress(AttributeError):  # musl has none, and needs none
             ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _THRESHOLD_BYTES)

@@ -1,4 +1,4 @@
-"""Opening a graph on the provider that was chosen, and seeing that it is the one that runs."""
+"""Opens a graph on the chosen provider, and checks that this is the one that runs it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from coder_lsp.engine.device.providers import (
     needs_gpu,
 )
 from coder_lsp.engine.device.runtime import CPU, create_inference_session, preload_libraries
+from coder_lsp.engine.device.sizes import context_for_memory
 from coder_lsp.errors import EngineError
 
 if TYPE_CHECKING:
@@ -32,14 +33,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """ONNX Runtime's session, and the choice that was made of what it runs on."""
+    """ONNX Runtime's session, what it runs on, and the context that memory is planned for."""
 
     session: Any
     choice: ProviderChoice
+    context_tokens: int
 
     @property
     def device(self) -> str:
-        """Where tensors should lie, as ONNX Runtime names it."""
+        """Where tensors should be, as ONNX Runtime names it."""
         return "cpu" if self.choice.name == "cpu" else "cuda"
 
 
@@ -52,12 +54,14 @@ def open_session(
 ) -> OpenSession:
     """Plan memory, choose a provider, load the graph.
 
+    ``context_tokens`` 0: as many as the memory allows.
     ``tensorrt_path`` is where TensorRT keeps the engines it builds. Raises ``RuntimeMissing`` and,
     with numbers and remedy, ``EngineError``.
     """
     target = folder.manifest.target
     is_gpu_wanted = needs_gpu(providers, target)
     hardware = inspect_hardware() if is_gpu_wanted else inspect_memory()
+    context_tokens = context_tokens or context_for_memory(folder, hardware.memory_for(target))
     needs = plan_memory(folder, context_tokens)
     choice = choose_provider(providers, target, needs, hardware)
     try:
@@ -67,16 +71,16 @@ def open_session(
             raise
         choice = choose_cpu_after_all(needs, hardware, str(exc))
         session = _open(folder.graph_path, num_threads, choice, tensorrt_path)
-    return OpenSession(session, choice)
+    return OpenSession(session, choice, context_tokens)
 
 
 def provider_list(
     name: ProviderName, tensorrt_path: Path
 ) -> Sequence[tuple[str, Mapping[str, str]]]:
-    """Return the providers in the order in which they are offered each node, with their options."""
+    """Return the providers with their options; each node runs on the first that supports it."""
     if name == "cpu":
         return (CPU,)
-    # By default the arena grows to the next power of two, which would take half of the memory more.
+    # By default the arena grows to the next power of two, up to half more memory.
     cuda = (CUDA_PROVIDER, {"device_id": "0", "arena_extend_strategy": "kSameAsRequested"})
     if name == "cuda":
         return cuda, CPU
@@ -104,10 +108,10 @@ def _open(graph_path: Path, num_threads: int, choice: ProviderChoice, tensorrt_p
     session = create_inference_session(graph_path, num_threads, providers)
     wanted, found = providers[0][0], str(session.get_providers()[0])
     if found != wanted:
-        # ONNX Runtime prints why and goes on without; a user would wonder why it is slow.
+        # ONNX Runtime prints why and continues without it, slowly.
         raise EngineError(
-            f"ONNX Runtime could not start {wanted}, and took {found}; its log says which library "
-            "failed. Run 'coder-lsp doctor', or set 'providers' to 'cpu'."
+            f"ONNX Runtime could not start {wanted} and used {found}; its log names the library "
+            "that failed. Run 'coder-lsp doctor', or set 'providers' to 'cpu'."
         )
     return session
 

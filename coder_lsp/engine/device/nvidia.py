@@ -38,7 +38,7 @@ class Gpu:
 
 
 def driver_cuda() -> tuple[int, int] | None:
-    """Return the newest version of CUDA that the driver can do; None where there is no driver."""
+    """Return the newest version of CUDA that the driver supports; None without a driver."""
     driver = _load(_DRIVER)
     version = ctypes.c_int(0)
     if driver is None or driver.cuDriverGetVersion(ctypes.byref(version)) != 0:
@@ -69,9 +69,9 @@ def find_gpus() -> tuple[Gpu, ...]:
 
 
 def tensorrt_version() -> str | None:
-    """Return the version of the TensorRT library here; loading it, so that the provider finds it.
+    """Load the TensorRT library so that the provider finds it; return its version.
 
-    Another major version is found too, so that it can be named.
+    Another major version is found too, so that a message can name it.
     """
     for major in (TENSORRT_MAJOR, *range(TENSORRT_MAJOR + 3, TENSORRT_MAJOR - 3, -1)):
         library = _load_tensorrt(major)
@@ -85,7 +85,7 @@ def parse_smi(output: str) -> tuple[Gpu, ...]:
     gpus = []
     for line in output.splitlines():
         fields = [field.strip() for field in line.rsplit(",", 3)]
-        # A GPU that shares the system's memory, or one that fell off the bus, has no numbers.
+        # A GPU that shares the system's memory, or one that has failed, has no numbers.
         with contextlib.suppress(ValueError):
             name, total, free, bus_id = fields
             gpus.append(Gpu(name, int(total) << 20, int(free) << 20, bus_id))

@@ -1,4 +1,4 @@
-"""ONNX Runtime itself: found, or missed with a remedy; asked what it can do; told to load."""
+"""ONNX Runtime itself: its import, its version, its providers and its sessions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CPU: tuple[str, Mapping[str, str]] = ("CPUExecutionProvider", MappingProxyType({
 
 _log = logging.getLogger(__name__)
 
-# Measured: 10 to 50 are alike on a quiet machine, and 20 costs a busy one least.
+# Measured: 10 to 50 are equal on a quiet machine, and 20 costs a busy one least.
 _SPIN_MICROSECONDS = "20"
 
 _REMEDY = (
@@ -58,12 +58,12 @@ def runtime_version() -> str:
 
 
 def available_providers() -> tuple[str, ...]:
-    """Return the execution providers this build has, best first. Raises ``RuntimeMissing``."""
+    """Return the execution providers of this build, best first. Raises ``RuntimeMissing``."""
     return tuple(load_onnxruntime().get_available_providers())
 
 
 def runtime_cuda() -> int | None:
-    """Return the major version of CUDA that this build wants; None for one without CUDA."""
+    """Return the major version of CUDA that this build needs; None for one without CUDA."""
     version = str(getattr(load_onnxruntime(), "cuda_version", "") or "")
     major = version.partition(".")[0]
     return int(major) if major.isdigit() else None
@@ -72,14 +72,14 @@ def runtime_cuda() -> int | None:
 def preload_libraries() -> None:
     """Load the CUDA libraries that came as Python packages, which the system does not search.
 
-    What ONNX Runtime prints of it goes to the log: standard output belongs to the editor.
+    What ONNX Runtime prints meanwhile goes to the log: standard output belongs to the editor.
     """
     onnxruntime = load_onnxruntime()
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.suppress(RuntimeError, OSError):
         onnxruntime.preload_dlls()
     if printed.getvalue():
-        _log.info("ONNX Runtime says of CUDA's libraries: %s", printed.getvalue().strip())
+        _log.info("ONNX Runtime printed about CUDA's libraries: %s", printed.getvalue().strip())
 
 
 def choose_num_threads(setting: int) -> int:
@@ -106,7 +106,7 @@ def create_inference_session(
     num_threads: int,
     providers: Sequence[tuple[str, Mapping[str, str]]] = (CPU,),
 ) -> Any:
-    """Load a graph on the first provider that takes a node, and the next for what it leaves.
+    """Load a graph; each node runs on the first provider that supports it.
 
     Raises ``RuntimeMissing`` and ``EngineError``.
     """
@@ -149,5 +149,7 @@ def translating(failure: str, remedy: str = _REPORT) -> Iterator[None]:
         raise
     except Exception as exc:
         if isinstance(exc, MemoryError) or _OUT_OF_MEMORY.search(str(exc)):
-            raise OutOfMemory(f"{failure}: memory does not suffice ({exc}). {_SAVE}") from exc
-        raise EngineError(f"{failure}: {exc}. {remedy}") from exc
+            raise OutOfMemory(
+                f"{failure}: memory does not suffice ({exc}). {_SAVE}", kind=failure
+            ) from exc
+        raise EngineError(f"{failure}: {exc}. {remedy}", kind=failure) from exc

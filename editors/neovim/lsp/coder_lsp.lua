@@ -9,6 +9,7 @@ return {
   cmd = options.cmd,
   filetypes = options.filetypes,
   root_markers = { '.git' },
+  capabilities = { experimental = { coderLspStatus = true } },
   settings = { ['coder-lsp'] = options.settings },
   get_language_id = function(_, filetype)
     return LANGUAGE_IDS[filetype] or filetype

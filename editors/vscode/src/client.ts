@@ -190,6 +190,15 @@ export class CoderClient implements vscode.Disposable {
         },
       },
     );
+    client.registerFeature({
+      fillClientCapabilities: (capabilities) => {
+        const experimental = (capabilities.experimental ?? {}) as Record<string, unknown>;
+        capabilities.experimental = { ...experimental, coderLspStatus: true };
+      },
+      initialize: () => undefined,
+      getState: () => ({ kind: 'static' }),
+      clear: () => undefined,
+    });
     client.onNotification(STATUS_NOTIFICATION, (sent: unknown) => {
       const status = readStatus(sent);
       if (status !== undefined && this.client === client) {

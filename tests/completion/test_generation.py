@@ -2,10 +2,10 @@
 
 import pytest
 
-from coder_lsp.backends.base import FimRequest
 from coder_lsp.cancellation import CancellationToken
-from coder_lsp.completion.completer import CompletionRequest, RunningCompletion
+from coder_lsp.completion.generation import Generation
 from coder_lsp.generation import GenerationChunk, GenerationOptions, GenerationUsage
+from coder_lsp.request import Request
 from tests.support.snapshots import snapshot_of
 
 
@@ -19,19 +19,19 @@ class PausingBackend:
     def __init__(self, said, rest, during):
         self._said, self._rest, self._during = said, rest, during
 
-    def stream(self, request: FimRequest, cancellation: CancellationToken):
+    def stream(self, request: Request, cancellation: CancellationToken):
         yield GenerationChunk(self._said, (-0.5,), usage=GenerationUsage(9, 4, 1))
         self._during()
         yield GenerationChunk(self._rest, (-0.5,), "stop", GenerationUsage(9, 4, 2))
 
 
 def request_at(text):
-    return CompletionRequest(snapshot_of(text), GenerationOptions())
+    return Request(snapshot_of(text), GenerationOptions())
 
 
 def check_agreement(asked_at, said, later, *, while_running, at_end):
     """While it runs, the model has said ``said[0]``; at the end, all of it."""
-    running = RunningCompletion(request_at(asked_at), CancellationToken())
+    running = Generation(request_at(asked_at), CancellationToken())
     found = []
     backend = PausingBackend(*said, lambda: found.append(running.may_answer(snapshot_of(later))))
     running.run(backend)
@@ -70,7 +70,7 @@ def test_agreement(asked_at, said, later, while_running, at_end):
     ],
 )
 def test_an_edit_of_which_only_the_end_is_known(asked_at, raw, edited, agrees):
-    running = RunningCompletion(request_at(asked_at), CancellationToken())
+    running = Generation(request_at(asked_at), CancellationToken())
     running.run(PausingBackend(raw, "", lambda: None))
     snapshot = snapshot_of(edited)
 
@@ -78,7 +78,7 @@ def test_an_edit_of_which_only_the_end_is_known(asked_at, raw, edited, agrees):
 
 
 def check_answer(asked_at, raw, later, text, refused_by=None):
-    running = RunningCompletion(request_at(asked_at), CancellationToken())
+    running = Generation(request_at(asked_at), CancellationToken())
     running.run(PausingBackend(raw, "", lambda: None))
     completion = running.completion_for(request_at(later))
 
@@ -92,7 +92,7 @@ def test_the_tail_is_judged_at_its_own_place():
 
 
 def test_for_another_text_it_says_nothing():
-    running = RunningCompletion(request_at("x = ‸"), CancellationToken())
+    running = Generation(request_at("x = ‸"), CancellationToken())
     running.run(PausingBackend("foo", "", lambda: None))
     completion = running.completion_for(request_at("x = g‸"))
 
@@ -100,7 +100,7 @@ def test_for_another_text_it_says_nothing():
 
 
 def test_what_stands_so_far_can_be_asked_for():
-    running = RunningCompletion(request_at("x = ‸"), CancellationToken())
+    running = Generation(request_at("x = ‸"), CancellationToken())
     found = []
     backend = PausingBackend(
         "fo", "o", lambda: found.append(running.completion_for(running.request))

@@ -23,7 +23,7 @@ from coder_lsp.documents.document import DocumentSnapshot, line_start
 from coder_lsp.errors import BackendError
 from coder_lsp.generation import GenerationUsage
 from coder_lsp.lsp.commands import STATS_COMMAND
-from coder_lsp.lsp.status import STATUS_METHOD
+from coder_lsp.paths import STATE_VARIABLE
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _PATIENCE_SECONDS = 5.0
@@ -132,7 +132,7 @@ class ChildClient:
     async def _new_figures(self) -> GenerationFigures | None:
         """Return the last answer's figures, None when no generation was needed for it."""
         last = (await self.stats())["lastCompletion"]
-        return None if last is None or last["source"] == "trie" else _figures(last)
+        return None if last is None or last["source"] == "completion cache" else _figures(last)
 
     async def stats(self) -> Mapping[str, Any]:
         """Ask for the server's counters; it answers when the engine has come to it."""
@@ -155,11 +155,10 @@ async def start_child(
     client.feature(types.WINDOW_WORK_DONE_PROGRESS_CREATE)(_ignore)
     client.feature(types.PROGRESS)(_ignore)
     client.feature(types.WINDOW_SHOW_MESSAGE)(lambda shown: messages.append(shown.message))
-    client.feature(STATUS_METHOD)(_ignore)
     with uncounted() as environment:
-        await client.start_io(
-            sys.executable, "-m", "coder_lsp", "serve", *arguments, env=environment
-        )
+        # -P: the current folder, which may be anybody's, is not searched for modules.
+        command = (sys.executable, "-P", "-m", "coder_lsp", "serve", *arguments)
+        await client.start_io(*command, env=environment)
         process = client._server  # noqa: SLF001 (pygls tells of it nowhere else)
         assert process is not None
         log = asyncio.create_task(_read_log(process))
@@ -182,7 +181,7 @@ async def start_child(
 def uncounted() -> Iterator[dict[str, str]]:
     """Yield an environment in which no completion is counted among the user's own."""
     with tempfile.TemporaryDirectory(prefix="coder-lsp-", ignore_cleanup_errors=True) as folder:
-        yield {**os.environ, "CODER_LSP_STATE_DIR": folder}
+        yield {**os.environ, STATE_VARIABLE: folder}
 
 
 def _figures(last: Mapping[str, Any]) -> GenerationFigures:

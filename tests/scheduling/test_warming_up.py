@@ -3,14 +3,13 @@
 import asyncio
 
 from coder_lsp.backends.scripted import ScriptedBackend
-from coder_lsp.completion.completer import CompletionRequest
 from coder_lsp.generation import GenerationOptions
-from coder_lsp.lsp.engine_thread import EngineThread
-from coder_lsp.lsp.generations import Generations
-from coder_lsp.lsp.idle import IdleWork
 from coder_lsp.lsp.status import StatusBoard
 from coder_lsp.lsp.switch import Switch
-from coder_lsp.session import Session
+from coder_lsp.request import Request
+from coder_lsp.scheduling.ahead import AheadOfUser
+from coder_lsp.scheduling.counters import Counters
+from coder_lsp.scheduling.dispatcher import Dispatcher
 from coder_lsp.settings import Settings
 from tests.support.snapshots import snapshot_of
 
@@ -46,18 +45,18 @@ class Sent(list):
 
 async def warm_up_and_go_on():
     sent = Sent()
-    engine = EngineThread(lambda _: SlowBackend(()))
-    await asyncio.wrap_future(engine.load(Settings()))
-    session = Session(Settings())
+    dispatcher = Dispatcher(lambda _: SlowBackend(()), lambda _: None)
+    await dispatcher.load(Settings())
+    counters = Counters()
     status = StatusBoard(Switch(lambda: None), sent.append)
     status.end_loading(status.begin_loading(), "slow")
-    idle = IdleWork(session, engine, Generations(session.keep_completion), status)
-    idle.begin(CompletionRequest(snapshot_of("x = ‸"), GenerationOptions()), shown="")
+    ahead = AheadOfUser(dispatcher, status, counters)
+    ahead.begin(Request(snapshot_of("x = ‸"), GenerationOptions()), shown="")
     await sent.wait_for(50)
-    idle.interrupt()
+    dispatcher.table.drop(dispatcher.table.of("prepare"))
     await sent.wait_for(None)
-    assert session.counters.background_tokens == 7
-    assert engine.close(timeout_seconds=5)
+    assert counters.background_tokens == 7
+    assert dispatcher.close(timeout_seconds=5)
     return sent
 
 

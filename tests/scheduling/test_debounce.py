@@ -1,6 +1,6 @@
 import pytest
 
-from coder_lsp.lsp.debounce import LONGEST_SECONDS, Debounce
+from coder_lsp.scheduling.debounce import LONGEST_SECONDS, Debounce
 
 
 def check_delay(interval, latency, expected, pauses=()):

@@ -1,0 +1,1 @@
+"""Real models to measure with: fetched, checked, and exported into the user's cache folder."""

@@ -1,0 +1,1 @@
+"""Who computes what, and when: one table of work, one engine thread."""
