@@ -5,6 +5,8 @@ put together token by token, and a constraint on text is a constraint on bytes.
 """
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import tokenizers
 
 from coder_lsp.errors import FormatError, ModelFolderError
 from coder_lsp.json_input import read_json
+
+_CONTROL_NAME = re.compile(r"<.+>|\[.+\]")
 
 
 class Tokenizer:
@@ -31,6 +35,9 @@ class Tokenizer:
             self._tokenizer = tokenizers.Tokenizer.from_str(json.dumps(plain))
         except Exception as exc:  # the library raises plain Exception
             raise _unreadable(path, f"{type(exc).__name__}: {exc}") from exc
+        self._control = {
+            str(token["content"]): int(token["id"]) for token in added if _is_control(token)
+        }
         self._names = {i: name for name, i in self._added.items()}
         tokens = self._tokenizer.get_vocab().keys() - self._added.keys()
         glyphs = set[str]().union(*tokens)
@@ -46,6 +53,14 @@ class Tokenizer:
         """Return the id of an added token by its name, such as ``<｜fim▁hole｜>``, or None."""
         return self._added.get(token)
 
+    @property
+    def control_tokens(self) -> Mapping[str, int]:
+        """The added tokens that steer a model and are no text, by name.
+
+        These are the special tokens, and those that look like it: ``<|im_end|>``, ``<pad>``.
+        """
+        return self._control
+
     def token_bytes(self, token_id: int) -> bytes:
         """Return the bytes of a token; those of an added token are its name."""
         name = self._names.get(token_id)
@@ -55,6 +70,11 @@ class Tokenizer:
         if glyphs is None:  # a row of the embedding that the tokenizer does not use
             return b""
         return bytes(_BYTE_OF_GLYPH[glyph] for glyph in glyphs)
+
+
+def _is_control(token: dict[str, Any]) -> bool:
+    name = str(token["content"])
+    return bool(token.get("special")) or _CONTROL_NAME.fullmatch(name) is not None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -97,8 +97,8 @@ class Decoder:
         num_tokens: int,
         until: Literal["limit", "line end"] = "limit",
     ) -> Continuation:
-        """Generate up to ``num_tokens`` tokens; EOS or the token ``until`` which is the last."""
-        last_ids = {self.manifest.fim.eos} | (self._newline_ids if until == "line end" else set())
+        """Generate up to ``num_tokens`` tokens; a control token or ``until`` is the last."""
+        last_ids = {*self._end_ids, *(self._newline_ids if until == "line end" else ())}
         logits = self._read(prompt_ids)
         tokens = decode(
             self._runner,
@@ -133,10 +133,10 @@ class Decoder:
         logits, sampler = self._read(prompt_ids), self._sampler()
         found, leads = [], []
         while True:
-            found.append(sampler.sample(logits))  # also rules out what is never generated
+            found.append(sampler.sample(logits))
             second, first = np.partition(logits[: self.manifest.num_generable_ids], -2)[-2:]
             leads.append(float(first - second))
-            if len(found) == num_tokens or found[-1].token_id == self.manifest.fim.eos:
+            if len(found) == num_tokens or found[-1].token_id in self._end_ids:
                 break
             logits = self._runner.run(self._cache, [found[-1].token_id], CancellationToken())[-1]
         ids, logprobs = zip(*((t.token_id, t.logprob) for t in found), strict=True)
@@ -157,5 +157,4 @@ class Decoder:
         return prefill(self._runner, self._cache, prompt_ids, self._pace, CancellationToken())
 
     def _sampler(self) -> Sampler:
-        template_ids = self.manifest.fim.prompt_ids
-        return Sampler(GenerationOptions(), template_ids, self.manifest.num_generable_ids)
+        return Sampler(GenerationOptions(), self._end_ids, self.manifest.num_generable_ids)

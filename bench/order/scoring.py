@@ -69,6 +69,7 @@ class Scorer:
         self._pace = PrefillPace(folder.manifest.cache.num_layers)
         fim = folder.manifest.fim
         self._template_ids = list(fim.prompt_ids)
+        self._end_ids = frozenset((*fim.prompt_ids, fim.eos))
         generable = range(folder.manifest.num_generable_ids)
         free_ids = [i for i in generable if i not in self._template_ids]
         self._free_ids = np.array(free_ids, np.int64)
@@ -142,13 +143,13 @@ class Scorer:
             self._runner,
             cache,
             first.copy(),
-            Sampler(GenerationOptions(), self._template_ids, self.manifest.num_generable_ids),
+            Sampler(GenerationOptions(), self._end_ids, self.manifest.num_generable_ids),
             self._forced(healed),
             NoDrafts(),
             MAX_NEW_TOKENS,
             CancellationToken(),
         ):
-            if token.token_id == self.manifest.fim.eos:
+            if token.token_id in self._end_ids:
                 break
             written += self.tokenizer.token_bytes(token.token_id)
             line, line_end, _ = written.partition(b"\n")

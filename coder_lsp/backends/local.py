@@ -118,6 +118,8 @@ class LocalBackend:
         """Generate after the anchored prompt; see ``Backend.stream``."""
         options = self._options(request)
         anchored, prompt = self._affordable(request, options.max_new_tokens)
+        stops = (*options.stop_strings, *self._control_names(anchored))
+        options = replace(options, stop_strings=stops)
         return self._engine.generate(
             anchored.sequence_id,
             prompt.token_ids,
@@ -234,6 +236,16 @@ class LocalBackend:
         limit = max_completion_tokens(self._context_tokens)
         options = request.options
         return replace(options, max_new_tokens=min(options.max_new_tokens, limit))
+
+    def _control_names(self, anchored: Anchored) -> tuple[str, ...]:
+        """Return the control tokens that end a completion also if it spells them out.
+
+        If the model sees one of them in the document, the document is about control tokens, and a
+        completion may contain them too.
+        """
+        names = self._engine.control_names
+        texts = (anchored.anchor.prefix, anchored.anchor.suffix, anchored.typed)
+        return () if any(name in text for name in names for text in texts) else names
 
     def _prompt(self, anchor: Anchor, typed: str) -> Prompt:
         return build_prompt(

@@ -17,6 +17,7 @@ class _Entry:
     language_id: str
     raw: str
     finish_reason: FinishReason
+    is_instruct: bool
 
 
 class CompletionCache:
@@ -42,17 +43,33 @@ class CompletionCache:
             typed = entry.surroundings.typed_since(snapshot)
             if typed is None or not entry.raw.startswith(typed):
                 continue
-            outcome = shown_text(entry.raw[len(typed) :], entry.finish_reason, snapshot, multiline)
+            outcome = shown_text(
+                entry.raw[len(typed) :],
+                entry.finish_reason,
+                snapshot,
+                multiline,
+                is_instruct=entry.is_instruct,
+            )
             if outcome.text or not typed:
                 return outcome
         return None
 
     def add(
-        self, snapshot: DocumentSnapshot, raw: str, finish_reason: FinishReason = "stop"
+        self,
+        snapshot: DocumentSnapshot,
+        raw: str,
+        finish_reason: FinishReason = "stop",
+        *,
+        is_instruct: bool = False,
     ) -> None:
         """Remember what the model wrote at the snapshot's cursor, "" if that was nothing."""
-        surroundings = Surroundings.of(snapshot)
-        entry = _Entry(surroundings, snapshot.language_id, with_newlines(raw), finish_reason)
+        entry = _Entry(
+            Surroundings.of(snapshot),
+            snapshot.language_id,
+            with_newlines(raw),
+            finish_reason,
+            is_instruct,
+        )
         self._entries.appendleft(entry)
 
     def forget(self, uri: str) -> None:

@@ -53,11 +53,17 @@ class Generation:
         self._finish_reason: FinishReason | None = None
         self._time_to_first_token_ms: float | None = None
         self._model = ""
+        self._is_instruct = False
 
     @property
     def raw(self) -> str:
         r"""What the model has written so far, with ``\n`` as line end."""
         return self._raw
+
+    @property
+    def is_instruct(self) -> bool:
+        """Whether the model was trained to chat; known once the generation has begun."""
+        return self._is_instruct
 
     @property
     def usage(self) -> GenerationUsage:
@@ -77,6 +83,7 @@ class Generation:
             return
         self._has_begun = True
         self._model = backend.model
+        self._is_instruct = backend.is_instruct
         try:
             self._finish_reason = self._read(backend)
         except Cancelled:
@@ -115,7 +122,7 @@ class Generation:
         if typed is None or not raw.startswith(typed):
             raw, typed, finish_reason = "", "", "cancelled"
         rest = raw[len(typed) :]
-        outcome = _outcome(rest, finish_reason, request)
+        outcome = self._outcome(rest, finish_reason, request)
         num_logprobs = len(self._logprobs)
         return Completion(
             text=outcome.text,
@@ -138,7 +145,11 @@ class Generation:
 
     def _read(self, backend: Backend) -> FinishReason:
         request = self.request
-        place = None if request.raw else Place.of(request.snapshot, request.multiline)
+        place = (
+            None
+            if request.raw
+            else Place.of(request.snapshot, request.multiline, is_instruct=self._is_instruct)
+        )
         # Closing the generator frees the engine for the next request.
         with closing(backend.stream(request, self.cancellation)) as chunks:
             for chunk in chunks:
@@ -161,13 +172,13 @@ class Generation:
         if self._time_to_first_token_ms is None and chunk.usage.num_generated_tokens > 0:
             self._time_to_first_token_ms = self._milliseconds()
 
+    def _outcome(self, raw: str, finish_reason: FinishReason, request: Request) -> Outcome:
+        if finish_reason == "cancelled":
+            return Outcome("", None)
+        if request.raw:
+            return Outcome(raw, None)
+        snapshot, multiline = request.snapshot, request.multiline
+        return shown_text(raw, finish_reason, snapshot, multiline, is_instruct=self._is_instruct)
+
     def _milliseconds(self) -> float:
         return (time.perf_counter() - self._started) * 1000
-
-
-def _outcome(raw: str, finish_reason: FinishReason, request: Request) -> Outcome:
-    if finish_reason == "cancelled":
-        return Outcome("", None)
-    if request.raw:
-        return Outcome(raw, None)
-    return shown_text(raw, finish_reason, request.snapshot, request.multiline)

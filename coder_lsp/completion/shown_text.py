@@ -8,13 +8,19 @@ from coder_lsp.settings import Multiline
 
 
 def shown_text(
-    raw: str, finish_reason: FinishReason, snapshot: DocumentSnapshot, multiline: Multiline
+    raw: str,
+    finish_reason: FinishReason,
+    snapshot: DocumentSnapshot,
+    multiline: Multiline,
+    *,
+    is_instruct: bool,
 ) -> Outcome:
     """Return what is worth showing of ``raw`` at the snapshot's cursor.
 
+    ``is_instruct``: the model that wrote it was trained to chat.
     If a limit ended the text in the middle of its last line, that line is left out.
     """
-    place = Place.of(snapshot, multiline)
+    place = Place.of(snapshot, multiline, is_instruct=is_instruct)
     outcome = apply_rules(raw, place)
     if finish_reason == "length" and not is_settled(raw, place):
         return Outcome(_whole_lines(outcome.text), outcome.refused_by)

@@ -6,6 +6,7 @@ sequence in memory, and a document names one on disk; the empty document has non
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
     from coder_lsp.models.model_folder import Manifest, ModelFolder
 
 
+_TAG = re.compile(r"</?\w+>")
+
+
 class Engine:
     """Owns the ``InferenceSession`` and the caches; called from one thread only, so no lock."""
 
@@ -77,13 +81,15 @@ class Engine:
             self._store,
         )
         fim = folder.manifest.fim
-        # The FIM tokens are not marked as special in DeepSeek's tokenizers: nothing else bans them.
-        self._template_ids = fim.prompt_ids
-        never_text = {*self._template_ids, fim.eos}
-        text_ids = (i for i in range(folder.manifest.num_generable_ids) if i not in never_text)
+        # DeepSeek's tokenizers do not mark the FIM tokens as special, so the manifest's count too.
+        vocab_size = folder.manifest.architecture.vocab_size
+        control_ids = (i for i in self._tokenizer.control_tokens.values() if i < vocab_size)
+        self._end_ids = frozenset((*fim.prompt_ids, fim.eos, *control_ids))
+        num_generable_ids = folder.manifest.num_generable_ids
+        text_ids = (i for i in range(num_generable_ids) if i not in self._end_ids)
         self._vocabulary = Vocabulary(self._tokenizer, text_ids)
         newline_ids = self._vocabulary.containing(b"\n")
-        self._drafter = Drafter(fim, never_text, newline_ids, options.lookup)
+        self._drafter = Drafter(fim, self._end_ids, newline_ids, options.lookup)
 
     @property
     def manifest(self) -> Manifest:
@@ -114,6 +120,11 @@ class Engine:
     def seconds_per_token(self) -> float:
         """The measured time that a token of a prompt takes."""
         return self._pace.seconds_per_token or 0.0
+
+    @property
+    def control_names(self) -> tuple[str, ...]:
+        """The names of the tokens that steer the model, but for those that are tags of HTML too."""
+        return tuple(name for name in self._tokenizer.control_tokens if not _TAG.fullmatch(name))
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -156,8 +167,8 @@ class Engine:
         yield GenerationChunk(text, usage=usage)
         left = replace(options, max_new_tokens=max(options.max_new_tokens - len(begun), 1))
         tokens = self._tokens(cache, token_ids, left, forced_text, cancellation)
-        eos, stops = self._manifest.fim.eos, options.stop_strings
-        yield from text_chunks(tokens, detokenizer, eos, stops, usage, cache)
+        stops = options.stop_strings
+        yield from text_chunks(tokens, detokenizer, self._end_ids, stops, usage, cache)
 
     def cost(self, prompt_ids: Sequence[int], seconds: float, document: str = "") -> PromptCost:
         """Return what computing a prompt would cost, and what ``seconds`` suffice for."""
@@ -278,7 +289,7 @@ class Engine:
             self._runner,
             cache,
             logits,
-            Sampler(options, self._template_ids, self._manifest.num_generable_ids),
+            Sampler(options, self._end_ids, self._manifest.num_generable_ids),
             forced,
             self._drafter.begin(token_ids),
             options.max_new_tokens,

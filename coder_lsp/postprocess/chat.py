@@ -1,4 +1,9 @@
-"""What a model says in a chat and not in a file: fences, greetings, thoughts, explanations."""
+"""What a model says in a chat and not in a file: fences, greetings, thoughts, control tokens.
+
+A model that was trained to chat may spell a control token such as ``<|im_end|>`` with ordinary
+tokens. What is behind it belongs to no file. A document that contains such text near the cursor,
+as a chat template does, is about control tokens, and then they are ordinary text.
+"""
 
 import re
 
@@ -13,6 +18,12 @@ _PROSE = frozenset(("plaintext", "html", "yaml", "latex", "tex", "restructuredte
 _FENCE_LINE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
 _FENCE = re.compile(r"^[^\S\n]*```|```(?=[^\S\n]*\n)|```(?=[^\S\n]*\Z)", re.MULTILINE)
 _THOUGHT = re.compile(r"</?think(?:ing)?>")
+_CONTROL_TOKEN = re.compile(
+    r"<[|\uff5c][^\s<>|\uff5c]{1,40}[|\uff5c]>"
+    r"|<fim[_-](?:prefix|suffix|middle|pad)>|<(?:start|end)_of_turn>|<\|?(?:EOT|PRE|SUF|MID)>"
+    r"|\[/?INST\]|<</?SYS>>"
+)
+_BEGUN_CONTROL_TOKEN = re.compile(r"<[|\uff5c][^\s<>|\uff5c]{1,40}[|\uff5c]?\Z")
 _GREETING = re.compile(
     r"(?:(?:Sure|Certainly|Of course|Absolutely|Okay|OK|Great|Got it)\b[,.!:]"
     r"|(?:Here(?:'s|\u2019s| is| are)|Below (?:is|are)|As an AI|I apologi[sz]e"
@@ -26,8 +37,9 @@ _NUM_LINES_AROUND = 10
 
 
 def judge_chat_answer(draft: Draft, place: Place) -> Cut | None:
-    """End before a fence, a thought or a greeting, unless the document is about such text."""
-    cuts = [_find_fence(draft, place), _find_thought(draft, place), _find_greeting(draft, place)]
+    """End before a fence, a thought or a greeting, unless the document contains such text."""
+    finders = (_find_fence, _find_thought, _find_greeting)
+    cuts = [find(draft, place) for find in finders]
     return min((cut for cut in cuts if cut), key=lambda cut: cut.seen, default=None)
 
 
@@ -48,10 +60,19 @@ def _find_fence(draft: Draft, place: Place) -> Cut | None:
 
 def _find_thought(draft: Draft, place: Place) -> Cut | None:
     thought = _THOUGHT.search(draft.text)
-    around = (*place.lines_above, *place.lines_below, place.line_prefix, place.line_suffix)
-    if thought is None or any("think" in line and "<" in line for line in around):
+    if thought is None or _THOUGHT.search(place.window):
         return None
     return Cut(thought.start(), thought.end())
+
+
+def judge_control_token(draft: Draft, place: Place) -> Cut | None:
+    """End before a control token that is spelled out, also before the beginning of one."""
+    token = _CONTROL_TOKEN.search(draft.text)
+    if token is None and draft.has_ended:
+        token = _BEGUN_CONTROL_TOKEN.search(draft.text)
+    if token is None or _CONTROL_TOKEN.search(place.window):
+        return None
+    return Cut(token.start(), token.end())
 
 
 def _find_greeting(draft: Draft, place: Place) -> Cut | None:

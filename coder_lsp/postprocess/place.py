@@ -67,6 +67,12 @@ class Place:
         return self.lines_above[-1] if self.lines_above else ""
 
     @property
+    def window(self) -> str:
+        """The text around the cursor that the rules look at."""
+        line = self.line_prefix + self.line_suffix
+        return "\n".join((*self.lines_above, line, *self.lines_below))
+
+    @property
     def code_below(self) -> tuple[str, ...]:
         """The lines below that are not comments."""
         return tuple(line for line in self.lines_below if not self._is_comment(line))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from coder_lsp.postprocess.block import judge_block_end
 from coder_lsp.postprocess.brackets import judge_closed_bracket, judge_closing_tail
-from coder_lsp.postprocess.chat import judge_chat_answer, judge_explanation
+from coder_lsp.postprocess.chat import judge_chat_answer, judge_control_token, judge_explanation
 from coder_lsp.postprocess.draft import Draft, Rule
 from coder_lsp.postprocess.ends import judge_blank_tail, judge_empty, judge_line_end
 from coder_lsp.postprocess.overlap import (
@@ -26,6 +26,7 @@ from coder_lsp.postprocess.repetition import judge_echo, judge_inline_loop, judg
 from coder_lsp.postprocess.rewrites import judge_rewrites_below
 
 RULES = (
+    Rule("control_token", judge_control_token),
     Rule("chat_answer", judge_chat_answer),
     Rule("line_end", judge_line_end),
     Rule("closed_bracket", judge_closed_bracket),

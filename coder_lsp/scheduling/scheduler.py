@@ -296,7 +296,8 @@ class Scheduler:
         self._observer.succeed()
         reason = generation.finish_reason
         if self._settings.completion_cache and reason is not None and reason != "cancelled":
-            self._recent.add(generation.request.snapshot, generation.raw, reason)
+            snapshot, raw = generation.request.snapshot, generation.raw
+            self._recent.add(snapshot, raw, reason, is_instruct=generation.is_instruct)
 
     def _report_failure(self, done: asyncio.Future[None]) -> None:
         if not done.cancelled() and (error := done.exception()) is not None:

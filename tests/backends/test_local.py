@@ -356,3 +356,27 @@ def test_after_more_context_is_allowed_idle_time_widens_the_window(tmp_path, mon
     )
 
     assert complete(second, LONG, path.as_uri())[-1].usage.num_prompt_tokens > 1200
+
+
+@pytest.mark.parametrize(
+    ("text", "stops"),
+    [
+        ("x = ‸", True),
+        ("<s>‸</s>", True),
+        ('MARK = "<｜fim▁hole｜>"\nx = ‸', False),
+        ('x = ‸\nEND = "<｜end▁of▁sentence｜>"', False),
+    ],
+)
+def test_a_spelled_control_token_ends_the_text_unless_the_document_has_one(
+    backend, monkeypatch, text, stops
+):
+    options = []
+    monkeypatch.setattr(
+        type(backend._engine),
+        "generate",
+        lambda self, sequence_id, ids, given, *_, **__: options.append(given) or iter(()),
+    )
+
+    complete(backend, text)
+
+    assert ("<｜end▁of▁sentence｜>" in options[0].stop_strings) == stops

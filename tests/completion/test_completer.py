@@ -70,6 +70,13 @@ def test_raw_text_is_left_alone():
     check_completion("f(‸, b)\r\n", "a, b)\n\n\n", "a, b)\n\n\n", raw=True)
 
 
+@pytest.mark.parametrize(("is_instruct", "shown"), [(True, "f(y)"), (False, "f(y)  # why")])
+def test_the_model_is_judged_by_what_its_backend_says(monkeypatch, is_instruct, shown):
+    monkeypatch.setattr(ScriptedBackend, "is_instruct", is_instruct)
+
+    check_completion("x = ‸", "f(y)  # why", shown)
+
+
 def test_multiline_is_obeyed():
     check_completion("x = ‸", "1\ny = 2", "1", multiline="never")
 

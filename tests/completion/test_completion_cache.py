@@ -127,3 +127,10 @@ def test_line_ends_of_an_answer_are_not_doubled(line_end):
 
     assert found(cache, snapshot_of("x = ‸\r\ny\r\n")) == "f(\r\n    1,\r\n    2"
     assert found(cache, snapshot_of("x = f(\r\n ‸\r\ny\r\n")) == "   1,\r\n    2"
+
+
+def test_an_answer_of_an_instruct_model_is_judged_as_one():
+    cache = CompletionCache()
+    cache.add(snapshot_of("x = ‸"), "f(y)  # why", is_instruct=True)
+
+    assert found(cache, snapshot_of("x = f‸")) == "(y)"

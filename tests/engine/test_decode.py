@@ -25,7 +25,6 @@ from coder_lsp.tokenizer import Tokenizer
 
 NEAR_TIE = 1e-4
 FEW = settings(max_examples=25, deadline=None)
-BANNED = (0, 2, 3, 4)
 PROMPT = [0, 40, 41, 42, 43, 44]
 
 
@@ -90,7 +89,7 @@ def decoding(model, prompt, drafts, num_tokens, options=None, forced=b"", cancel
         runner,
         cache,
         logits,
-        Sampler(options or GenerationOptions(), BANNED, folder.manifest.num_generable_ids),
+        Sampler(options or GenerationOptions(), (), folder.manifest.num_generable_ids),
         ForcedText(vocabulary, tokenizer, forced),
         drafts,
         num_tokens,
@@ -107,7 +106,6 @@ def plain(model, prompt, num_tokens):
     token_ids, logprobs = [], []
     for _ in range(num_tokens):
         scores = logits[: folder.manifest.num_generable_ids].astype(np.float64)
-        scores[list(BANNED)] = -np.inf
         second, first = np.sort(scores)[-2:]
         if first - second < NEAR_TIE:
             break
@@ -232,11 +230,3 @@ def test_a_token_that_is_drawn_is_not_drafted(model):
 
     assert [token.token_id for token in tokens] == expected
     assert runner.widths[1:] == [1] * 11
-
-
-def test_a_banned_token_in_a_draft_is_not_accepted(model):
-    expected, _ = plain(model, PROMPT, 24)
-    drafts = ScriptedDrafts([*expected[:2], BANNED[0], *expected[3:]], [6])
-    tokens, _, _ = decoding(model, PROMPT, drafts, 24)
-
-    assert [token.token_id for token in tokens][: len(expected)] == expected

@@ -5,9 +5,9 @@ from coder_lsp.engine.decoding.sampler import Sampler
 from coder_lsp.generation import GenerationOptions
 
 
-def check_sample(logits, expected, *, banned=(), generable=None, num_draws=200, **options):
+def check_sample(logits, expected, *, ends=(), generable=None, num_draws=200, **options):
     row = np.array(logits, np.float32)
-    sampler = Sampler(GenerationOptions(seed=1, **options), banned, generable or len(row))
+    sampler = Sampler(GenerationOptions(seed=1, **options), ends, generable or len(row))
 
     assert {sampler.sample(row.copy()).token_id for _ in range(num_draws)} == expected
 
@@ -16,9 +16,9 @@ def test_greedy_takes_the_highest():
     check_sample([0, 3, 2], {1})
 
 
-def test_banned_tokens_are_never_generated():
-    check_sample([0, 9, 2], {2}, banned=[1])
-    check_sample([0, 9, 2], {0, 2}, banned=[1], temperature=5.0)
+def test_a_token_that_ends_the_text_may_be_chosen_wherever_it_is():
+    check_sample([0, 9, 2], {1}, ends=[1])
+    check_sample([0, 1, 9, 8, 9], {3}, ends=[3], generable=2)
 
 
 def test_ids_that_are_not_generable_are_never_generated():
@@ -57,10 +57,10 @@ def test_a_lower_temperature_prefers_the_likely():
     assert np.mean(drawn) == pytest.approx(0.1, abs=0.02)
 
 
-def test_logprob_is_that_of_the_distribution_without_banned_tokens():
+def test_logprob_is_that_of_the_distribution_without_unused_ids():
     row = np.log(np.array([0.25, 0.5, 0.25], np.float32))
 
-    token = Sampler(GenerationOptions(), [1], 3).sample(row)
+    token = Sampler(GenerationOptions(), [2], 1).sample(row)
 
     assert token.logprob == pytest.approx(np.log(0.5), abs=1e-6)
 

@@ -75,6 +75,43 @@ def test_a_chat_answer_settles_the_result(text, read, rest):
     check_settled(text, read, rest)
 
 
+@pytest.mark.parametrize(
+    ("text", "model_says", "expected"),
+    [
+        ("‸", "a()<|im_end|>\n<|im_start|>user", "a()"),
+        ("‸", "a()<|endoftext|>b()", "a()"),
+        ("x = ‸", "1<｜end▁of▁sentence｜>", "1"),
+        ("x = ‸", "1<｜fim▁hole｜>2", "1"),
+        ("x = ‸", "1<|fim_middle|>", "1"),
+        ("x = ‸", "1<fim_suffix>", "1"),
+        ("x = ‸", "1<|a_token_of_tomorrow|>", "1"),
+        ("x = ‸", "1 [INST] more", "1 "),
+        ("x = ‸", "1<|im_en", "1"),
+        ("x = ‸", "1<|im_end|", "1"),
+        ("x = a < b‸", "|c<|im_end|>", "|c"),
+    ],
+)
+def test_a_control_token_that_is_spelled_out_is_not_shown(text, model_says, expected):
+    check_rule("control_token", text, model_says, expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "model_says"),
+    [
+        ('START = "<|im_start|>"\nEND = ‸', '"<|im_end|>"'),
+        ('x = ‸\nEND = "<｜end▁of▁sentence｜>"', '"<｜begin▁of▁sentence｜>"'),
+        ("f ‸", "<| g x"),
+        ("x = ‸", "a <|> b"),
+        ("x = ‸", "(a <|) b |> c"),
+        ("x = ‸", "a<b|c>d"),
+        ("<p>‸</p>", "<s>old</s>"),
+        ("x = ‸", "i[INT]"),
+    ],
+)
+def test_a_document_may_be_about_control_tokens(text, model_says):
+    check_rule("control_token", text, model_says, model_says)
+
+
 def check_explanation(text, model_says, expected, language_id="python", *, is_instruct=True):
     check_rule(
         "explanation", text, model_says, expected, language_id=language_id, is_instruct=is_instruct

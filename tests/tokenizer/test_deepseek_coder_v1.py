@@ -31,3 +31,8 @@ def test_a_generated_letter_is_that_letter_and_no_broken_byte(tokenizer, letter)
 
 def test_the_fim_tokens_are_found_behind_the_vocabulary(tokenizer):
     assert [tokenizer.token_id(name) for name in FIM_TOKENS] == [258, 259, 260]
+
+
+def test_control_tokens_are_known_by_their_names_and_letters_are_none(tokenizer):
+    assert set(FIM_TOKENS) <= set(tokenizer.control_tokens)
+    assert set(LETTERS).isdisjoint(tokenizer.control_tokens)

@@ -36,11 +36,14 @@ class Sampler:
     """Greedy at temperature 0; otherwise temperature and top-p, seeded by the options."""
 
     def __init__(
-        self, options: GenerationOptions, banned_ids: Iterable[int], num_generable_ids: int
+        self, options: GenerationOptions, end_ids: Iterable[int], num_generable_ids: int
     ) -> None:
+        """Choose among the ids below ``num_generable_ids``, and ``end_ids`` wherever they are."""
         self._options = options
-        self._banned = np.array(sorted(i for i in banned_ids if i < num_generable_ids), np.int64)
-        self._num_generable_ids = num_generable_ids
+        ends = set(end_ids)
+        self._num_ids = max(num_generable_ids, max(ends, default=0) + 1)
+        unused = (i for i in range(num_generable_ids, self._num_ids) if i not in ends)
+        self._unused = np.fromiter(unused, np.int64)
         self._random = np.random.default_rng(options.seed)
 
     @property
@@ -55,8 +58,8 @@ class Sampler:
 
         If ``allowed_ids`` are given, only they are chosen from.
         """
-        logits = logits[: self._num_generable_ids]
-        logits[self._banned] = -np.inf
+        logits = logits[: self._num_ids]
+        logits[self._unused] = -np.inf
         if allowed_ids is not None:
             allowed = logits[allowed_ids]
             logits.fill(-np.inf)

@@ -1,4 +1,4 @@
-"""From generated tokens to pieces of text, ended at EOS, a stop string, the limit or a cancel."""
+"""From generated tokens to pieces of text, and where the text ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from coder_lsp.errors import Cancelled
 from coder_lsp.generation import FinishReason, GenerationChunk, GenerationUsage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from coder_lsp.engine.cache.kv_cache import KVCache
     from coder_lsp.engine.decoding.detokenizer import Detokenizer
@@ -21,19 +21,22 @@ if TYPE_CHECKING:
 def text_chunks(
     tokens: Iterator[SampledToken],
     detokenizer: Detokenizer,
-    eos: int,
+    end_ids: Collection[int],
     stop_strings: tuple[str, ...],
     usage: GenerationUsage,
     cache: KVCache,
 ) -> Iterator[GenerationChunk]:
-    """Yield a chunk for each token, and one more unless the text ends with EOS or a stop string."""
+    """Yield a chunk for each token, and one more if nothing but a limit or a cancel ends the text.
+
+    One of ``end_ids``, or a stop string, ends the text before it.
+    """
     stop = StopStrings(stop_strings)
-    others = Branches(eos)
+    others = Branches(end_ids)
     reason: FinishReason = "length"
     try:
         for token in tokens:
             usage = replace(usage, num_generated_tokens=usage.num_generated_tokens + 1)
-            if token.token_id == eos:
+            if token.token_id in end_ids:
                 yield GenerationChunk(stop.flush(), (token.logprob,), "stop", usage)
                 return
             branches = others.of(token)
