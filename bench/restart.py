@@ -104,8 +104,12 @@ def _restart(settings: Settings, *, is_cold: bool) -> Answer:
 def _answer(backend: LocalBackend, snapshot: DocumentSnapshot) -> Answer:
     request = Request(snapshot, GenerationOptions(max_new_tokens=1))
     began = time.perf_counter()
-    chunk = next(iter(backend.stream(request, CancellationToken())))
-    return Answer(chunk.text, (time.perf_counter() - began) * 1e3, chunk.usage)
+    chunks = backend.stream(request, CancellationToken())
+    chunk = next(chunk for chunk in chunks if chunk.logprobs)
+    answer = Answer(chunk.text, (time.perf_counter() - began) * 1e3, chunk.usage)
+    for _ in chunks:  # what is left ends the generation
+        pass
+    return answer
 
 
 def _long_document() -> DocumentSnapshot:

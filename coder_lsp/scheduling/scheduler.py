@@ -168,10 +168,7 @@ class Scheduler:
         if asked.cancellation.is_cancelled:
             self.counters.superseded += 1
             return None
-        if completion.text:
-            self.counters.shown += 1
-        else:
-            self.counters.empty += 1
+        self.counters.answered(is_shown=bool(completion.text))
         if not request.selected:
             self._ahead.begin(request, completion.text if self._settings.completion_cache else "")
         return completion
