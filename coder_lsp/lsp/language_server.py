@@ -80,7 +80,10 @@ class CoderServer(LanguageServer):
 
     def _send_status(self, status: Status) -> None:
         if self.client.shows_status:
-            self.protocol.notify(STATUS_METHOD, dataclasses.asdict(status))
+            sent = dataclasses.asdict(status)
+            if status.suggestion is None:
+                del sent["suggestion"]  # older clients know only the other three
+            self.protocol.notify(STATUS_METHOD, sent)
 
     def _end_task(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -124,12 +124,7 @@ class Scheduler:
         """Drop the document's work, and free what the backend keeps for it."""
         self.document_opened(uri)
         self._recent.forget(uri)
-
-        def forget(backend: Backend) -> None:
-            backend.forget(uri)
-
-        forgotten = asyncio.wrap_future(self._dispatcher.call_urgently(forget, None))
-        forgotten.add_done_callback(self._report_failure)
+        self._dispatcher.forget(uri).add_done_callback(self._report_failure)
 
     def cancel_all(self) -> None:
         """Answer all requests with nothing, and stop all work."""
