@@ -149,32 +149,18 @@ def row_of(table):
     return list(row)
 
 
-def test_rounding_shows_a_row_for_each_recipe_and_a_column_for_each_model():
-    def result(model, variant, **divergences):
-        return {
-            "model": model,
-            "variant": variant,
-            "rows": [
-                {
-                    "recipe": recipe,
-                    "bits_per_weight": 5.184,
-                    "kl_nats_per_1000": divergence,
-                    "perplexity_ratio": 1.0091,
-                }
-                for recipe, divergence in divergences.items()
-            ],
-        }
+def test_rounding_shows_bits_divergence_and_perplexity_of_each_recipe():
+    row = {
+        "recipe": "plain",
+        "bits_per_weight": 4.53,
+        "kl_nats_per_1000": 16.31,
+        "standard_error": 0.412,
+        "perplexity_ratio": 1.0091,
+        "other_best_token_share": 0.042,
+    }
+    expected = ["plain", "4.53", "16.3 ± 0.41", "+0.91 %", "4.2 %"]
 
-    table = rounding_table(
-        result("small.gguf", "plain", int8=0.61, int4=16.3),
-        result("small.gguf", "noisy", int4=20.0),
-    )
-
-    assert list(table.titles) == ["recipe", "bits a weight", "small, plain", "small, noisy"]
-    assert [list(row) for row in table.rows] == [
-        ["int8", "5.18", "0.6 (+0.91 %)", "–"],
-        ["int4", "5.18", "16.3 (+0.91 %)", "20.0 (+0.91 %)"],
-    ]
+    assert row_of(rounding_table({"rows": [row]})) == expected
 
 
 def test_infilling_shows_a_row_for_each_run():
