@@ -242,7 +242,7 @@ Show SUGGESTION, if there is one, unless one was shown before."
     (buffer-string)))
 
 (defun coder-lsp--list (&rest arguments)
-  "Return the list of objects that the program prints when it is run with ARGUMENTS."
+  "Return the list of objects that the program prints for ARGUMENTS."
   (json-parse-string (apply #'coder-lsp--output arguments)
                      :object-type 'plist :array-type 'list :false-object nil :null-object nil))
 

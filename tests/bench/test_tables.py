@@ -149,10 +149,18 @@ def row_of(table):
     return list(row)
 
 
-def test_rounding_shows_divergence_in_thousandths_of_a_nat():
-    row = {"name": "plain", "divergence": 0.0163, "perplexity": 9.0, "perplexity_growth": 0.0091}
+def test_rounding_shows_bits_divergence_and_perplexity_of_each_recipe():
+    row = {
+        "recipe": "plain",
+        "bits_per_weight": 4.53,
+        "kl_nats_per_1000": 16.31,
+        "standard_error": 0.412,
+        "perplexity_ratio": 1.0091,
+        "other_best_token_share": 0.042,
+    }
+    expected = ["plain", "4.53", "16.3 ± 0.41", "+0.91 %", "4.2 %"]
 
-    assert row_of(rounding_table({"rows": [row]})) == ["plain", "16.3", "+0.91 %"]
+    assert row_of(rounding_table({"rows": [row]})) == expected
 
 
 def test_infilling_shows_a_row_for_each_run():

@@ -10,8 +10,8 @@ from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.graph_run import GraphRun
 from onnx_export.recipes import INT4
+from testing.tiny_llama import write_tiny_llama
 from tests.onnx_export.conftest import export_quietly
-from tests.support.tiny_llama import write_tiny_llama
 
 TOKEN_IDS = np.random.default_rng(3).integers(0, 256, 120).tolist()
 

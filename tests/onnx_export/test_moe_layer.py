@@ -12,7 +12,7 @@ from onnx_export.layers.moe import mixture_of_experts
 from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.weights import Weight
 from onnx_export.weights_file import WeightsFile
-from tests.support.tiny_checkpoint import TINY_CONFIG
+from testing.tiny_checkpoint import TINY_CONFIG
 
 CONFIG = parse_deepseek_v2_config(TINY_CONFIG)
 HIDDEN, INTERMEDIATE = CONFIG.hidden_size, CONFIG.moe_intermediate_size

@@ -201,6 +201,7 @@
 
 (ert-deftest coder-lsp-tests-a-suggestion-is-shown-once ()
   (let ((coder-lsp--has-suggested nil)
+        (native-comp-enable-subr-trampolines nil) ; needs a compiler to replace a primitive
         (shown nil))
     (cl-letf (((symbol-function 'message)
                (lambda (format &rest arguments) (push (apply #'format format arguments) shown))))

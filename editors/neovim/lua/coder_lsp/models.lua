@@ -60,8 +60,7 @@ function M.known_line(model)
   return ('%s (%s%s, %.1f GB of memory, %.0f tokens/s, %s)'):format(
     model.name,
     model.is_recommended and 'recommended, ' or '',
-    model.is_installed and 'installed'
-      or ('%.1f GB to download'):format(model.download_bytes / 1e9),
+    model.is_installed and 'installed' or ('%.1f GB to download'):format(model.download_bytes / 1e9),
     model.memory_bytes / 1e9,
     model.predicted.decode_tokens_per_second,
     model.license
