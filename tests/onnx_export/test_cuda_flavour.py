@@ -14,10 +14,10 @@ from onnx_export.models.deepseek_v2 import build_deepseek_v2
 from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.random_weights import RandomWeights
 from onnx_export.reference import Reference
+from testing.parity import WAYS, Sequence, load_runner
+from testing.tiny_checkpoint import TINY_CONFIG, write_tiny_checkpoint
+from testing.tiny_llama import write_tiny_llama
 from tests.onnx_export.conftest import export_quietly
-from tests.support.parity import WAYS, Sequence, load_runner
-from tests.support.tiny_checkpoint import TINY_CONFIG, write_tiny_checkpoint
-from tests.support.tiny_llama import write_tiny_llama
 
 FP16 = ExportConfig("fp16", target="cuda")
 TOLERANCE = 2e-2
