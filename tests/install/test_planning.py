@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tests.support.tiny_gguf import tiny_gguf
 
 from coder_lsp.errors import FormatError, InstallError
 from coder_lsp.install import inspection, peek, planning
@@ -17,7 +18,6 @@ from coder_lsp.paths import downloads_path, models_path
 from tests.install.conftest import REPOSITORY
 from tests.support.ollama_folder import OllamaFolder
 from tests.support.stand_in_hub import COMMIT, LATER_COMMIT, stand_in_hub
-from tests.support.tiny_gguf import tiny_gguf
 
 KNOWN = "deepseek-ai/DeepSeek-Coder-V2-Lite-Base"
 FOUND = Inspection(
