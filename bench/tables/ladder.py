@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.tables.cells import number, percent
+from bench.tables.cells import model_cell, number, percent
 from bench.tables.markdown import Table
 
 _MEGABYTE = 1e6
@@ -27,7 +27,7 @@ def ladder_table(*results: dict[str, Any]) -> Table:
         ),
         [
             (
-                f"{result['model']}, {result['precision']}",
+                model_cell(result),
                 _megabytes(result["disk_bytes"]),
                 _megabytes(result["peak_memory_bytes"]),
                 _quality(quality.get(_key(result))),

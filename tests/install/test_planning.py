@@ -3,9 +3,10 @@
 import json
 
 import pytest
+from tests.support.tiny_gguf import tiny_gguf
 
 from coder_lsp.errors import FormatError, InstallError
-from coder_lsp.install import planning
+from coder_lsp.install import inspection, peek, planning
 from coder_lsp.install.download import download
 from coder_lsp.install.hub import Hub
 from coder_lsp.install.inspection import Inspection
@@ -338,3 +339,17 @@ def test_what_stands_for_no_source_is_told(tmp_path, stand_in):
     ]:
         with pytest.raises(InstallError, match=message):
             plan_for(no_hub, source)
+
+
+def test_of_a_gguf_file_only_the_head_is_looked_at_before_the_user_is_asked(
+    stand_in, checkpoint, tmp_path, monkeypatch
+):
+    content = tiny_gguf(checkpoint).write(tmp_path / "x.gguf").read_bytes()
+    stand_in.files["tiny.gguf"] = content
+    monkeypatch.setattr(peek, "_HEAD_BYTES", len(content) // 2)
+    monkeypatch.setattr(planning, "inspect", inspection.inspect)
+    plan = plan_for(lambda: Hub(stand_in.url), f"{REPOSITORY}:tiny.gguf")
+
+    assert plan.inspection.has_fim
+    assert plan.inspection.size_bytes == len(content)
+    assert plan.download_bytes > len(content)
