@@ -4,8 +4,8 @@ Each prompt is read in chunks and continued token by token; then the cache is re
 middle of the prompt, and the rest is read again, the end of it token by token. The reference reads
 prompt and continuation at once, without a cache. Where a router of the reference has two experts as
 good as equal, rounding chooses, and what follows is not compared: ``router_ties`` counts such
-prompts. Tiny random models follow: one with Lite's rotary settings, and one of DeepSeek-Coder v1's
-architecture.
+prompts. Tiny random models follow: one with Lite's rotary settings, one of DeepSeek-Coder v1's
+architecture and one of Qwen2.5-Coder's.
 """
 
 import json
@@ -34,6 +34,7 @@ from onnx_export.reference import Reference
 from testing.parity import Sequence, load_runner
 from testing.tiny_checkpoint import write_tiny_checkpoint
 from testing.tiny_llama import write_tiny_llama
+from testing.tiny_qwen2 import write_tiny_qwen2
 
 LOGIT_TOLERANCE = 1e-3
 MAX_NEAR_TIE_SHARE = 0.005
@@ -109,7 +110,11 @@ def command(json_path: Path, precision: Precision, num_prompts: int, hf_dir: Pat
 
 
 _TINY: Mapping[str, Callable[[Path], Path]] = types.MappingProxyType(
-    {"tiny_with_yarn": write_tiny_checkpoint, "tiny_llama": write_tiny_llama}
+    {
+        "tiny_with_yarn": write_tiny_checkpoint,
+        "tiny_llama": write_tiny_llama,
+        "tiny_qwen2": write_tiny_qwen2,
+    }
 )
 
 

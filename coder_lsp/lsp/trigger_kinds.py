@@ -27,10 +27,8 @@ class TriggerKinds:
     def expect(self, client_name: str, *, announces_status: bool) -> None:
         """Take note of the client. Our own clients announce that they show the status."""
         name = client_name.casefold()
-        self._may_start_at_zero = not announces_status and any(
-            family in name
-            for family in ("visual studio code", "vscode", "vscodium", "theia", "coc")
-        )
+        is_family = any(part in name for part in _FAMILY)
+        self._may_start_at_zero = is_family and not announces_status
 
     def read(self, value: Any) -> Kind:
         """Return the kind that a client means; unknown values are automatic."""

@@ -33,7 +33,8 @@ def main():
 
 @pytest.fixture(scope="module")
 def backend():
-    return LocalBackend.load(Settings(threads=2, disk_cache=False))
+    # The time budget is wide: on a busy machine the first answer would see a part of the file.
+    return LocalBackend.load(Settings(threads=2, disk_cache=False, time_budget_ms=60_000))
 
 
 @pytest.fixture(autouse=True)

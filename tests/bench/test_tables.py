@@ -283,4 +283,5 @@ def test_exactness_shows_the_model_and_the_tiny_ones():
     table = exactness_table(result)
 
     assert len(table.rows) == 3
+    assert len(exactness_table({**result, "tiny_qwen2": figures}).rows) == 4
     assert list(table.rows[0]) == ["mini", "200", "6,000", "0", "1", "3.1e-05", "2.0e-05"]
