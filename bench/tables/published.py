@@ -43,7 +43,10 @@ class PublishedTable:
 
 
 PUBLISHED: Mapping[str, PublishedTable] = types.MappingProxyType(
-    {"rounding": PublishedTable(("rounding-0.5b-noisy.json",), rounding_table)}
+    {
+        "rounding": PublishedTable(("rounding-0.5b-noisy.json",), rounding_table),
+        "rounding-mini": PublishedTable(("rounding-mini.json",), rounding_table),
+    }
 )
 
 
