@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from lsprotocol import types
+from pygls.exceptions import JsonRpcRequestCancelled
 
 from tests.support.editor import Editor, asyncio_future, connect, write_script
 
@@ -91,20 +92,22 @@ async def test_the_embedded_model_answers_cancels_and_forgets() -> None:
         (again,) = await editor.inline(position)
         assert first.insert_text == again.insert_text != ""
 
-        uri = "file:///w/long.py"
-        far = editor.open(filler + source, uri=uri)
-        for i in range(3):  # somewhere in prefill, most likely
+        uris = [f"file:///w/long_{i}.py" for i in range(3)]
+        for i, uri in enumerate(uris):  # a new prompt each time, of a second or so
+            far = editor.open(f"first = {i}\n{filler}{source}", uri=uri)
             pending = asyncio_future(editor.ask_inline(far, uri=uri, msg_id=f"cancelled {i}"))
-            await editor.execute("coder-lsp.accept", "no offer")
-            await asyncio.sleep(0.03)
+            await editor.execute("coder-lsp.accept", "no offer")  # the server has the request now
+            await asyncio.sleep(0.03 * i)
             editor.client.cancel_request(types.CancelParams(f"cancelled {i}"))
-            (answer,) = await asyncio.gather(pending, return_exceptions=True)
-            assert editor.num_answers[f"cancelled {i}"] == 1, answer
+            with pytest.raises(JsonRpcRequestCancelled):
+                await pending
         assert await editor.inline(position)
+        assert [editor.num_answers[f"cancelled {i}"] for i in range(3)] == [1, 1, 1]
 
         before = await editor.stats()
         editor.close()
-        editor.close(uri)
+        for uri in uris:
+            editor.close(uri)
         after = await editor.stats()
         assert after["session"]["documents"] == 0
         assert before["backend"]["num_tokens"] > 0
