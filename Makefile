@@ -10,6 +10,8 @@ REFERENCE := .venv-reference
 NODE := .venv-node
 OPTIMUM := .venv-optimum
 RUN := $(VENV)/$(BIN)/python
+# Seconds after which pytest-timeout ends a test that hangs.
+export PYTEST_TIMEOUT ?= 600
 
 .PHONY: demo test test-editors smoke-editors pictures editors vsix lint reference optimum bench train-smoke clean
 
@@ -52,7 +54,7 @@ lint: $(VENV)/.complete
 
 # torch and transformers live in an environment of their own, so that no hidden import of them can pass elsewhere.
 reference: $(REFERENCE)/.complete
-	$(REFERENCE)/$(BIN)/python -m pytest -m reference tests/onnx_export tests/training
+	$(REFERENCE)/$(BIN)/python -m pytest -m reference tests/onnx_export tests/training tests/bench/test_exactness_live.py
 
 # optimum excludes transformers 5, so it has an environment too; its plug-in teaches optimum-cli our model.
 optimum: $(OPTIMUM)/.complete

@@ -24,6 +24,7 @@ _MODULES = types.MappingProxyType(
         "opening": "bench.opening",
         "install": "bench.install.llama_server",
         "keystrokes": "bench.keystrokes",
+        "ladder": "bench.ladder",
         "long-context": "bench.long_context",
         "lookup": "bench.lookup.command",
         "order": "bench.order.command",

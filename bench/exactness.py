@@ -4,8 +4,8 @@ Each prompt is read in chunks and continued token by token; then the cache is re
 middle of the prompt, and the rest is read again, the end of it token by token. The reference reads
 prompt and continuation at once, without a cache. Where a router of the reference has two experts as
 good as equal, rounding chooses, and what follows is not compared: ``router_ties`` counts such
-prompts. Tiny random models follow: one with Lite's rotary settings, and one of DeepSeek-Coder v1's
-architecture.
+prompts. Tiny random models follow: one with Lite's rotary settings, one of DeepSeek-Coder v1's
+architecture and one of Qwen2.5-Coder's.
 """
 
 import json
@@ -20,6 +20,7 @@ import click
 import numpy as np
 
 from bench.errors import BenchError
+from bench.options import mini_option
 from bench.result_file import write_result
 from bench.source_prompts import source_texts
 from coder_lsp.models.model_folder import ModelFolder
@@ -30,9 +31,10 @@ from onnx_export.errors import ExportError
 from onnx_export.export import HuggingFaceFolder, Labels, export
 from onnx_export.model_types import read_model_config
 from onnx_export.reference import Reference
-from tests.support.parity import Sequence, load_runner
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
-from tests.support.tiny_llama import write_tiny_llama
+from testing.parity import Sequence, load_runner
+from testing.tiny_checkpoint import write_tiny_checkpoint
+from testing.tiny_llama import write_tiny_llama
+from testing.tiny_qwen2 import write_tiny_qwen2
 
 LOGIT_TOLERANCE = 1e-3
 MAX_NEAR_TIE_SHARE = 0.005
@@ -89,15 +91,7 @@ class Exactness:
 @click.option("--json", "json_path", required=True, type=click.Path(path_type=Path))
 @click.option("--precision", default="fp32", type=click.Choice(["fp32", "int8", "int4"]))
 @click.option("--prompts", "num_prompts", default=200, show_default=True)
-@click.option(
-    "--model",
-    "hf_dir",
-    envvar="CODER_LSP_MINI_HF",
-    default="../shared/models/mini",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Hugging Face folder of mini; also CODER_LSP_MINI_HF.",
-)
+@mini_option("--model")
 def command(json_path: Path, precision: Precision, num_prompts: int, hf_dir: Path) -> None:
     """Compare logits and greedy tokens with transformers; exit status 1 if fp32 is not exact."""
     try:
@@ -116,7 +110,11 @@ def command(json_path: Path, precision: Precision, num_prompts: int, hf_dir: Pat
 
 
 _TINY: Mapping[str, Callable[[Path], Path]] = types.MappingProxyType(
-    {"tiny_with_yarn": write_tiny_checkpoint, "tiny_llama": write_tiny_llama}
+    {
+        "tiny_with_yarn": write_tiny_checkpoint,
+        "tiny_llama": write_tiny_llama,
+        "tiny_qwen2": write_tiny_qwen2,
+    }
 )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from bench.errors import BenchError
-from bench.gguf_verify import verify_gguf
+from bench.gguf_verify import LONGEST_PROMPT, verify_gguf
 from bench.llama_server import find_llama_server, llama_server_version
 from bench.result_file import write_result
 from onnx_export.config import ExportConfig, Precision
@@ -32,9 +32,12 @@ _PATH = click.Path(path_type=Path)
     show_default=True,
     type=click.Choice(["fp32", "int8", "int4", "keep"]),
 )
+@click.option("--longest-prompt", default=LONGEST_PROMPT, show_default=True)
 @click.option("--minimum", default=0.0, help="Exit status 1 if a smaller share of tokens agrees.")
 @click.option("--json", "json_path", type=_PATH, required=True)
-def command(gguf: Path, precision: Precision, minimum: float, json_path: Path) -> None:
+def command(
+    gguf: Path, precision: Precision, longest_prompt: int, minimum: float, json_path: Path
+) -> None:
     """Export GGUF and compare its greedy tokens with llama-server's on the same file."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "model"
@@ -44,7 +47,7 @@ def command(gguf: Path, precision: Precision, minimum: float, json_path: Path) -
         except ExportError as exc:
             raise BenchError(str(exc)) from exc
         export_seconds = time.perf_counter() - started
-        agreement = verify_gguf(gguf, folder)
+        agreement = verify_gguf(gguf, folder, longest_prompt)
     share = agreement.num_agreeing / max(agreement.num_tokens, 1)
     document = {
         "gguf": gguf.name,

@@ -41,12 +41,12 @@ class Agreement:
     num_agreeing: int
 
 
-def verify_gguf(gguf: Path, model: Path) -> Agreement:
+def verify_gguf(gguf: Path, model: Path, longest_prompt: int = LONGEST_PROMPT) -> Agreement:
     """Compare greedy continuations of FIM prompts cut from the project's traces."""
     folder = ModelFolder.read(model)
     runner = ModelRunner(folder, NUM_THREADS)
-    prompts = list(_prompts(folder))
-    flags = ("-c", str(LONGEST_PROMPT + 64), "-b", "512", "-ub", "512", *_EXACT)
+    prompts = list(_prompts(folder, longest_prompt))
+    flags = ("-c", str(longest_prompt + 64), "-b", "512", "-ub", "512", *_EXACT)
     with running_llama_server(find_llama_server(), gguf, NUM_THREADS, flags) as server:
         gaps = [_gaps(runner, ids, _continue(server, ids)) for ids in prompts]
     first = [next((gap for gap in of_prompt if gap > 0), 0.0) for of_prompt in gaps]
@@ -62,9 +62,9 @@ def verify_gguf(gguf: Path, model: Path) -> Agreement:
     )
 
 
-def _prompts(folder: ModelFolder) -> Iterator[list[int]]:
+def _prompts(folder: ModelFolder, longest_prompt: int) -> Iterator[list[int]]:
     tokenizer = Tokenizer(folder.tokenizer_path)
-    length = min(folder.manifest.context_length - NUM_NEW_TOKENS, LONGEST_PROMPT) - 4
+    length = min(folder.manifest.context_length - NUM_NEW_TOKENS, longest_prompt) - 4
     traces = read_traces(Path(__file__).parent / "traces")
     documents: dict[str, TraceDocument] = {t.document.path: t.document for t in traces}
     for document in documents.values():

@@ -8,7 +8,6 @@ of both texts.
 """
 
 import json
-import os
 import statistics
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ from bench.errors import BenchError
 from bench.infilling_scores import Filling, Score, ScoreFile, fill_and_score
 from bench.infilling_tasks import Task, read_tasks
 from bench.plain_backend import PlainBackend
+from bench.result_file import write_result
 from bench.unanchored import UnanchoredBackend
 from coder_lsp.backends.base import Backend
 from coder_lsp.backends.local import LocalBackend
@@ -149,10 +149,8 @@ def command(
         "set_size": len(all_tasks),
         "seed": seed,
         "seconds": time.perf_counter() - started,
-        "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
-    json_path.parent.mkdir(parents=True, exist_ok=True)
-    json_path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_result(json_path, report)
     click.echo(json.dumps(report))
 
 

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-import platformdirs
 
 from bench.errors import PeerError
 from bench.peers import PeerModel
 from onnx_export.checkpoint import Checkpoint
 from onnx_export.config import CONFIG_NAME
 from onnx_export.deepseek_v2_config import read_deepseek_v2_config
+from testing.cache_folder import cache_folder
+from testing.errors import InstallationError
+from testing.mini_weights import mini_hf_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.gguf import GgufType
     from coder_lsp.models.model_folder import Manifest
 
 _GGUF_TYPES: dict[str, GgufType] = {"fp32": "f32", "int8": "q8_0"}
-_MINI_HF = "CODER_LSP_MINI_HF"
 _WEIGHTS = "model.safetensors"
 
 
@@ -31,19 +31,16 @@ def peer_model(manifest: Manifest, named: Path | None) -> PeerModel:
             raise PeerError(f"There is no GGUF at {named}; write one with python -m bench gguf.")
         return PeerModel(named.resolve(), _precision_of(named))
     kind = _GGUF_TYPES.get(manifest.precision)
-    folder = mini_hf_folder()
-    if manifest.source.model != "mini" or kind is None or not folder.is_dir():
+    if manifest.source.model != "mini" or kind is None:
         raise PeerError(
             f"The peer needs the weights of {manifest.name} ({manifest.precision}) as GGUF: write "
             "them with python -m bench gguf and name the file with --peer-model."
         )
+    try:
+        folder = mini_hf_folder()
+    except InstallationError as exc:
+        raise PeerError(f"The peer needs mini's weights. {exc}") from exc
     return PeerModel(_converted(folder, kind), kind)
-
-
-def mini_hf_folder() -> Path:
-    """Return mini's Hugging Face folder."""
-    default = Path(__file__).parent.parent.parent / "shared" / "models" / "mini"
-    return Path(os.environ.get(_MINI_HF, default))
 
 
 def _converted(folder: Path, kind: GgufType) -> Path:
@@ -52,7 +49,7 @@ def _converted(folder: Path, kind: GgufType) -> Path:
 
     with (folder / _WEIGHTS).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
-    path = platformdirs.user_cache_path("coder-lsp") / "peers" / f"mini-{digest}-{kind}.gguf"
+    path = cache_folder() / "peers" / f"mini-{digest}-{kind}.gguf"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")

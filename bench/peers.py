@@ -1,4 +1,4 @@
-"""Replays traces against llama-server the way llama.vim uses it, in two settings."""
+"""Replays traces against llama-server as llama.vim uses it, in three settings."""
 
 import time
 from collections.abc import Sequence
@@ -42,11 +42,13 @@ class PeerSetting:
 
 
 def peer_settings(window_tokens: int) -> tuple[PeerSetting, ...]:
-    """Return llama.vim as it advises to run the server, and the suffix-first setting.
+    """Return three ways to run the server: as llama.vim advises, with our window, suffix first.
 
-    In llama.vim's, ``-b`` is the window: the server cuts a quarter of it for the suffix, and moves
-    the prefix's start with every token. Suffix first, that would spoil what the setting is for: so
-    the batch is twice as wide, and the window is what llama.vim sends, 3 : 1 in lines.
+    llama.vim advises a batch of 1,024 tokens and the model's whole context. The server gives a
+    quarter of a batch to the suffix, three quarters to the prefix, and moves the prefix's start
+    with every token. ``window`` has a batch as wide as our window, so that the model sees as much
+    as ours does. Suffix first, a moving start would spoil the setting: there the batch is twice as
+    wide as the window, and llama.vim's lines limit what is sent, 3 : 1.
     """
     num_lines = int(window_tokens / TOKENS_A_LINE)
     num_after = num_lines // 4
@@ -54,9 +56,8 @@ def peer_settings(window_tokens: int) -> tuple[PeerSetting, ...]:
     context = str(4 * window_tokens)
     reuse = ("--cache-reuse", "256")
     return (
-        PeerSetting(
-            "llama.vim", ("-c", context, "-b", window, "-ub", window, *reuse), LineWindow()
-        ),
+        PeerSetting("llama.vim", ("-c", "0", "-b", "1024", "-ub", "1024", *reuse), LineWindow()),
+        PeerSetting("window", ("-c", context, "-b", window, "-ub", window, *reuse), LineWindow()),
         PeerSetting(
             "spm",
             ("-c", context, "-b", twice, "-ub", twice, *reuse, "--spm-infill"),

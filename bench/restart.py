@@ -25,6 +25,7 @@ from coder_lsp.generation import GenerationOptions, GenerationUsage
 from coder_lsp.paths import CACHE_VARIABLE, sequences_path
 from coder_lsp.request import Request
 from coder_lsp.settings import Settings
+from testing.cache_folder import cache_folder
 
 _UNHURRIED_MS = 600_000
 _CHARACTERS = 40_000
@@ -52,21 +53,26 @@ def command(model: str, context_tokens: int, repetitions: int, out: Path) -> Non
     )
     with tempfile.TemporaryDirectory(dir=".") as folder:
         os.environ[CACHE_VARIABLE] = folder
-        figures = measure(settings, repetitions)
+        figures = measure(settings, cache_folder() / "bench", repetitions)
     write_result(out, figures)
     click.echo(json.dumps(figures))
 
 
-def measure(settings: Settings, repetitions: int) -> dict[str, Any]:
-    """Return the figures; ``equal``: after each restart the same token came."""
+def measure(settings: Settings, folder: Path, repetitions: int) -> dict[str, Any]:
+    """Return the figures; ``equal``: after each restart the same token came.
+
+    The file that is completed is written to ``folder``, which must not be a temporary one: the
+    disk cache keeps text of lasting files only.
+    """
+    snapshot = _long_document(folder)
     backend = LocalBackend.load(settings)
     _answer(backend, _WARM_UP)
-    anew = _answer(backend, _long_document())
+    anew = _answer(backend, snapshot)
     began = time.perf_counter()
     backend.close()
     close_ms = (time.perf_counter() - began) * 1e3
-    cold = [_restart(settings, is_cold=True) for _ in range(repetitions)]
-    warm = [_restart(settings, is_cold=False) for _ in range(repetitions)]
+    cold = [_restart(settings, snapshot, is_cold=True) for _ in range(repetitions)]
+    warm = [_restart(settings, snapshot, is_cold=False) for _ in range(repetitions)]
     cold_ms = statistics.median(answer.first_token_ms for answer in cold)
     warm_ms = statistics.median(answer.first_token_ms for answer in warm)
     return {
@@ -93,26 +99,33 @@ def measure(settings: Settings, repetitions: int) -> dict[str, Any]:
     }
 
 
-def _restart(settings: Settings, *, is_cold: bool) -> Answer:
+def _restart(settings: Settings, snapshot: DocumentSnapshot, *, is_cold: bool) -> Answer:
     backend = LocalBackend.load(settings)
-    _answer(backend, _WARM_UP)
-    if is_cold:
-        _evict_from_memory(sequences_path())
-    return _answer(backend, _long_document())
+    try:
+        _answer(backend, _WARM_UP)
+        if is_cold:
+            _evict_from_memory(sequences_path())
+        return _answer(backend, snapshot)
+    finally:
+        backend.close()
 
 
 def _answer(backend: LocalBackend, snapshot: DocumentSnapshot) -> Answer:
     request = Request(snapshot, GenerationOptions(max_new_tokens=1))
     began = time.perf_counter()
-    chunk = next(iter(backend.stream(request, CancellationToken())))
-    return Answer(chunk.text, (time.perf_counter() - began) * 1e3, chunk.usage)
+    chunks = backend.stream(request, CancellationToken())
+    chunk = next(chunk for chunk in chunks if chunk.logprobs)
+    answer = Answer(chunk.text, (time.perf_counter() - began) * 1e3, chunk.usage)
+    for _ in chunks:  # what is left ends the generation
+        pass
+    return answer
 
 
-def _long_document() -> DocumentSnapshot:
+def _long_document(folder: Path) -> DocumentSnapshot:
     text = "".join(source_texts(20))[:_CHARACTERS]
     offset = text.index("\n", len(text) // 2) + 1
-    # The disk cache keeps text of lasting files only.
-    path = Path(os.environ[CACHE_VARIABLE]).resolve() / "document.py"
+    path = folder.resolve() / "restart.py"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", newline="")
     return DocumentSnapshot(path.as_uri(), 1, "python", text, offset)
 

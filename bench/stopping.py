@@ -44,7 +44,7 @@ _BEGUN_SECONDS = 0.005
 @click.option("--seed", default=0, show_default=True)
 @click.option("--json", "json_path", required=True, type=click.Path(path_type=Path))
 def command(model: str, trials: int, lines: int, seed: int, json_path: Path) -> None:
-    """Cancel generations at random moments; report how long the engine goes on."""
+    """Cancel generations at random moments; report how long the engine continues."""
     chance = random.Random(seed)  # noqa: S311 (moments of a measurement)
     text = "".join(f"value_{i} = compute({i}, scale={i % 7})\n" for i in range(lines))
     engine = _measure_engine(model, text, chance, trials)
@@ -52,7 +52,8 @@ def command(model: str, trials: int, lines: int, seed: int, json_path: Path) -> 
     report = {
         "model": engine.model,
         "trials": sum(map(len, engine.stops.values())),
-        "stop_ms": {phase: _summary(times) for phase, times in engine.stops.items()},
+        "ended_before": engine.num_ended_before,
+        "stop_ms": {phase: _summary(times) for phase, times in engine.stops.items() if times},
         "all_ms": _summary([ms for times in engine.stops.values() for ms in times]),
         "answer_ms": {end: _summary(times) for end, times in ends.items() if times},
         "answered": {end: len(times) for end, times in ends.items()},
@@ -63,26 +64,41 @@ def command(model: str, trials: int, lines: int, seed: int, json_path: Path) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class _EngineFigures:
-    """``stops``: milliseconds to a quiet engine, by what was interrupted."""
+class EngineFigures:
+    """``stops``: milliseconds to a quiet engine, by what was interrupted.
+
+    ``num_ended_before`` counts trials that are not in ``stops``: their generation had ended before
+    it was cancelled.
+    """
 
     model: str
     prefill_seconds: float
     stops: Mapping[str, Sequence[float]]
+    num_ended_before: int
 
 
-def _measure_engine(model: str, text: str, chance: random.Random, trials: int) -> _EngineFigures:
+def _measure_engine(model: str, text: str, chance: random.Random, trials: int) -> EngineFigures:
     """Measure in this process; the model is gone afterwards, since two may not fit the memory."""
     settings = Settings(model=model, time_budget_ms=_UNHURRIED_MS, disk_cache=False)
     backend = LocalBackend.load(settings)
     prefill = _duration(backend, text, num_tokens=1)
     decode = _duration(backend, text, num_tokens=32)
     moments = {"prefill": (0.0, prefill), "decode": (prefill, max(decode, prefill * 1.01))}
-    stops = {
+    trials_of = {
         phase: [_stop_ms(backend, text, chance.uniform(*span)) for _ in range(trials // 2)]
         for phase, span in moments.items()
     }
-    return _EngineFigures(backend.model, prefill, stops)
+    backend.close()
+    return engine_figures(backend.model, prefill, trials_of)
+
+
+def engine_figures(
+    model: str, prefill_seconds: float, trials: Mapping[str, Sequence[float | None]]
+) -> EngineFigures:
+    """Return the figures of trials; None is one whose generation ended before it was cancelled."""
+    stops = {phase: [ms for ms in times if ms is not None] for phase, times in trials.items()}
+    num_ended_before = sum(ms is None for times in trials.values() for ms in times)
+    return EngineFigures(model, prefill_seconds, stops, num_ended_before)
 
 
 def _request(text: str, num_tokens: int) -> Request:
@@ -99,8 +115,11 @@ def _duration(backend: LocalBackend, text: str, *, num_tokens: int) -> float:
     return time.perf_counter() - started
 
 
-def _stop_ms(backend: LocalBackend, text: str, moment: float) -> float:
-    """Cancel a generation ``moment`` seconds after its start; return how long it went on."""
+def _stop_ms(backend: LocalBackend, text: str, moment: float) -> float | None:
+    """Cancel a generation ``moment`` seconds after its start; return how long it continued.
+
+    Returns None if it had ended before it was cancelled.
+    """
     backend.forget(_URI)
     cancellation = CancellationToken()
     ended: list[float] = []
@@ -116,7 +135,7 @@ def _stop_ms(backend: LocalBackend, text: str, moment: float) -> float:
     cancelled = time.perf_counter()
     cancellation.cancel()
     worker.join()
-    return max(ended[0] - cancelled, 0.0) * 1000
+    return 1000 * (ended[0] - cancelled) if ended[0] >= cancelled else None
 
 
 async def _ends(
@@ -167,7 +186,9 @@ async def _end_ms(
     return answer_ms
 
 
-def _summary(times: Sequence[float]) -> dict[str, float]:
+def _summary(times: Sequence[float]) -> dict[str, float] | None:
+    if not times:
+        return None
     ordered = sorted(times)
     return {
         "median": statistics.median(ordered),

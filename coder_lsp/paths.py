@@ -63,15 +63,20 @@ def expanded(path: str) -> Path:
 
 
 def path_of_uri(uri: str) -> Path | None:
-    """Return the local file that a URI names; None for any other document.
-
-    ``file://`` alone names no file, and several unnamed buffers of an editor may share it.
-    """
-    parts = urlsplit(uri)
+    """Return the local file that a URI names; None for any other document."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # a client may send anything
+        return None
     if parts.scheme != "file" or parts.netloc not in {"", "localhost"}:
         return None
     path = Path(url2pathname(parts.path))
     return path if path.is_absolute() and path.name else None
+
+
+def is_nameless(uri: str) -> bool:
+    """Whether a URI has a scheme at most, so that several documents of an editor may share it."""
+    return re.fullmatch(r"([\w+.-]*:)?/*", uri) is not None
 
 
 def is_temporary(path: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from coder_lsp.errors import DocumentError
 from coder_lsp.generation import GenerationOptions
+from coder_lsp.paths import is_nameless
 from coder_lsp.request import Request
 from coder_lsp.settings import Settings, apply_options, needs_reload
 from coder_lsp.usage.acceptance import ShownCompletions
@@ -53,6 +54,7 @@ class Session:
         self._base_settings = settings
         self._told: set[str] = set()
         self._documents: dict[str, OpenDocument] = {}
+        self._num_nameless: dict[str, int] = {}  # open documents by a URI that names none
         self._shown = ShownCompletions(self._count)
         self._num_accepted = 0
 
@@ -88,10 +90,21 @@ class Session:
         return self._documents.get(uri)
 
     def open_document(self, document: OpenDocument) -> None:
-        """Take a document in; one that is open already is replaced."""
-        self._shown.withdraw(document.uri)
-        self._scheduler.document_opened(document.uri)
-        self._documents[document.uri] = document
+        """Take a document in; one that is open already is replaced.
+
+        Neovim gives all buffers without a name one URI, ``file://``. While several are open, edits
+        cannot be told apart, so none of them is completed.
+        """
+        uri = document.uri
+        self._shown.withdraw(uri)
+        if is_nameless(uri):
+            self._num_nameless[uri] = self._num_nameless.get(uri, 0) + 1
+            if self._num_nameless[uri] > 1:
+                self._documents.pop(uri, None)
+                self._scheduler.document_closed(uri)
+                return
+        self._scheduler.document_opened(uri)
+        self._documents[uri] = document
 
     def change_document(self, uri: str, version: int, edit: Callable[[OpenDocument], None]) -> None:
         """Bring a document to its next version. Raises ``DocumentError`` if it is not open."""
@@ -108,6 +121,10 @@ class Session:
     def close_document(self, uri: str) -> None:
         """Let go of a document; an unknown one does no harm."""
         self._documents.pop(uri, None)
+        if uri in self._num_nameless:
+            self._num_nameless[uri] -= 1
+            if self._num_nameless[uri] == 0:
+                del self._num_nameless[uri]
         self._shown.withdraw(uri)
         self._scheduler.document_closed(uri)
 

@@ -236,8 +236,7 @@ def apply_options(settings: Settings, options: Any) -> tuple[Settings, tuple[Set
             problems.append(SettingProblem(str(key), problem_text))
         elif setting is not None:
             changes[setting.field_name] = value
-    settings = dataclasses.replace(settings, **changes)
-    return settings, (*problems, *_disagreements(settings))
+    return dataclasses.replace(settings, **changes), tuple(problems)
 
 
 def max_completion_tokens(context_tokens: int) -> int:
@@ -255,13 +254,6 @@ def completion_problem(max_new_tokens: int, context_tokens: int) -> str | None:
         f"A completion gets at most half of the context: {limit} tokens. Lower "
         f"{SECTION}.maxNewTokens, or raise {SECTION}.contextTokens if the model allows it."
     )
-
-
-def _disagreements(settings: Settings) -> tuple[SettingProblem, ...]:
-    if settings.context_tokens == 0:  # chosen when the model is loaded
-        return ()
-    problem = completion_problem(settings.max_new_tokens, settings.context_tokens)
-    return () if problem is None else (SettingProblem("maxNewTokens", problem),)
 
 
 def _unknown(key: Any) -> str:

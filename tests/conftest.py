@@ -6,7 +6,9 @@ from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.tokenizer import Tokenizer
-from tests.support.tiny_model import write_tiny_model
+from testing.errors import InstallationError
+from testing.mini_weights import mini_hf_folder
+from testing.tiny_model import write_tiny_model
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +42,15 @@ def cache_folder_of_the_tests(tmp_path_factory):
         monkeypatch.setenv("CODER_LSP_DATA_DIR", str(tmp_path_factory.mktemp("data")))
         monkeypatch.setenv("CODER_LSP_STATE_DIR", str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(scope="session")
+def mini_hf():
+    """mini's Hugging Face folder. Without it parity is tested on the tiny checkpoints alone."""
+    try:
+        return mini_hf_folder()
+    except InstallationError as exc:
+        pytest.skip(str(exc))
 
 
 @pytest.fixture(scope="session")

@@ -73,29 +73,6 @@ def test_a_wrong_value_changes_nothing_else():
     assert [problem.key for problem in problems] == ["threads"]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"contextTokens": 512, "maxNewTokens": 512},
-        {"contextTokens": 128, "maxNewTokens": 65},
-        {"maxNewTokens": 4096},
-        {"coder-lsp": {"contextTokens": 128}},
-        {"contextTokens": 129},
-    ],
-)
-def test_a_completion_that_the_context_has_no_room_for_is_reported(options):
-    max_new_tokens = options.get("maxNewTokens", 64)
-    _, problems = apply_options(Settings(max_new_tokens=max_new_tokens), options)
-    context_tokens = options.get("coder-lsp", options).get("contextTokens", 0)
-    limit = context_tokens // 2
-
-    if context_tokens == 0 or max_new_tokens <= limit:
-        assert problems == ()
-    else:
-        assert [problem.key for problem in problems] == ["maxNewTokens"]
-        assert f"{limit} tokens" in problems[0].message
-
-
 @names(list(SETTINGS.values()))
 def test_a_change_of_what_the_backend_is_made_of_reloads_the_model(setting):
     other = {bool: not setting.default, int: setting.about.numbers[1], str: "other"}[setting.kind]
@@ -107,7 +84,7 @@ def test_a_change_of_what_the_backend_is_made_of_reloads_the_model(setting):
 def test_whatever_the_local_backend_is_loaded_with_reloads_the_model():
     read = {
         "model", "threads", "cacheMegabytes", "providers", "contextTokens", "diskCache",
-        "diskCacheMegabytes", "timeBudgetMs", "backend", "script",
+        "diskCacheMegabytes", "timeBudgetMs", "backend", "script", "maxNewTokens",
     }  # fmt: skip
 
     assert {s.key for s in SETTINGS.values() if s.about.reloads_model} == read

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from bench.errors import BenchError
 from coder_lsp.models.installed_models import embedded_model_path
 from onnx_export.config import ExportConfig
@@ -13,6 +11,7 @@ from onnx_export.deepseek_v2_config import read_deepseek_v2_config
 from onnx_export.errors import ExportError
 from onnx_export.export import Labels, MadeUp, export
 from onnx_export.random_weights import RandomWeights
+from testing.cache_folder import cache_folder
 
 LITE_CONFIG = Path(__file__).parent.parent / "lite_config.json"
 SMALL_CUT = 2
@@ -31,7 +30,7 @@ class Pair:
 def full_size_folder(num_layers: int | None) -> Path:
     """Return where a model of Lite's widths lies, or will lie once it has been made."""
     layers = "full" if num_layers is None else f"{num_layers}-layers"
-    return platformdirs.user_cache_path("coder-lsp") / "bench" / f"lite-{layers}-int4"
+    return cache_folder() / "bench" / f"lite-{layers}-int4"
 
 
 def made_up_lite(num_layers: int | None, *, with_peer: bool, tell: Callable[[str], None]) -> Pair:

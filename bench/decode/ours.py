@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 
-from bench.decode.subject import NUM_DECODED
 from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.cache.cache_tensors import CacheTensors
 from coder_lsp.engine.decoding.decode import prefill
@@ -65,16 +64,19 @@ class OurModel:
         self._cache.trim(self._cache.offset - past)
         return 1000 * elapsed
 
-    def decode_ms(self) -> float:
-        """Take the likeliest token, again and again; drafts are another bench's subject."""
-        past, token_id = self._cache.offset, 0
+    def decode_ms(self, token_ids: Sequence[int]) -> float:
+        """Read these tokens one by one, and find the likeliest next one after each.
+
+        Greedy decoding does the same work. No drafts are used: ``bench lookup`` measures them.
+        """
+        past = self._cache.offset
         started = time.perf_counter()
-        for _ in range(NUM_DECODED):
+        for token_id in token_ids:
             logits = self._runner.run(self._cache, [token_id], CancellationToken())
-            token_id = int(logits[-1].argmax())
+            logits[-1].argmax()
         elapsed = time.perf_counter() - started
         self._cache.trim(self._cache.offset - past)
-        return 1000 * elapsed / NUM_DECODED
+        return 1000 * elapsed / len(token_ids)
 
 
 def _some_ids() -> list[int]:

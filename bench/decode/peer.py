@@ -4,11 +4,12 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from bench.decode.subject import NUM_DECODED, random_ids
+from bench.decode.subject import random_ids
 from bench.errors import PeerError
 from bench.llama_server import LlamaServer
 
 _PATH = "/completion"
+_EQUALISING_TEMPERATURE = 1e4
 
 
 class LlamaModel:
@@ -37,25 +38,29 @@ class LlamaModel:
         elapsed: float = timings["prompt_ms"]
         return elapsed
 
-    def decode_ms(self) -> float:
-        """Return ``predicted_ms`` a token; the first one comes with the prompt and is not in it."""
-        # Without a token of its own to read, the server would read the past's last one again.
-        timings = self._ask(
-            [*self._past, *random_ids(self._chance, 1, self._num_text_ids)], NUM_DECODED + 1
-        )
+    def decode_ms(self, token_ids: Sequence[int]) -> float:
+        """Return ``predicted_ms`` per token; the first one comes with the prompt and is not in it.
+
+        The server cannot be given the tokens that it writes. So it reads the first of these, and
+        then draws each of its own among the 40 likeliest, which the temperature makes equally
+        likely. The second of these is the seed.
+        """
+        first, seed = token_ids[:2]
+        timings = self._ask([*self._past, first], len(token_ids) + 1, seed)
         elapsed: float = timings["predicted_ms"] / (timings["predicted_n"] - 1)
         return elapsed
 
-    def _ask(self, token_ids: Sequence[int], num_tokens: int) -> dict[str, Any]:
+    def _ask(self, token_ids: Sequence[int], num_tokens: int, seed: int = 0) -> dict[str, Any]:
         answer = self._server.ask(
             _PATH,
             {
                 "prompt": list(token_ids),
                 "n_predict": num_tokens,
                 "ignore_eos": True,
-                "temperature": 0,
-                "samplers": ["top_k"],
-                "top_k": 1,
+                "samplers": ["top_k", "temperature"],
+                "top_k": 40,
+                "temperature": _EQUALISING_TEMPERATURE,
+                "seed": seed,
                 "cache_prompt": True,
             },
         )

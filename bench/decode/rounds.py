@@ -61,14 +61,15 @@ def measure_rounds(
             tell(f"{side}: a past of {past:,} tokens")
             subject.set_past(past)
             subject.prefill_ms(random_ids(chance, 1, num_text_ids))  # allocates, warms up
-            subject.decode_ms()
+            subject.decode_ms(random_ids(chance, NUM_DECODED, num_text_ids))
         for number in range(plan.rounds):
             tell(f"past of {past:,}: round {number + 1} of {plan.rounds}")
             sides = list(subjects.items())
+            stream = random_ids(chance, NUM_DECODED, num_text_ids)
             for side, subject in sides[number % len(sides) :] + sides[: number % len(sides)]:
                 for width in plan.widths:
                     token_ids = random_ids(chance, width, num_text_ids)
                     readings = ms[side].setdefault((past, width), [])
                     readings.append(subject.prefill_ms(token_ids))
-                ms[side].setdefault((past, DECODING), []).append(subject.decode_ms())
+                ms[side].setdefault((past, DECODING), []).append(subject.decode_ms(stream))
     return Readings(ms)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-import platformdirs
 from rich.console import Console
 
 from bench.decode.models import LITE_CONFIG
@@ -29,6 +28,7 @@ from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig, Precision
 from onnx_export.export import Labels, MadeUp, export
+from testing.cache_folder import cache_folder
 
 _PARITY_LAYERS = 2
 _PARITY_PRECISIONS: tuple[Precision, ...] = ("fp16", "int8", "int4")
@@ -94,8 +94,7 @@ def made_up_cuda_lite(
 ) -> ModelFolder:
     """Return Lite's widths with made-up weights for CUDA; made when there is none yet."""
     layers = "full" if num_layers is None else f"{num_layers}-layers"
-    cache = platformdirs.user_cache_path("coder-lsp", appauthor=False)
-    path = cache / "bench" / f"lite-{layers}-{precision}-cuda"
+    path = cache_folder() / "bench" / f"lite-{layers}-{precision}-cuda"
     if not path.exists():
         tell(f"making {path}")
         labels = Labels(name=path.name, tokenizer=embedded_model_path() / "tokenizer.json")

@@ -4,10 +4,11 @@ import shlex
 from pathlib import Path
 
 import click
-import platformdirs
 
 from bench.errors import PeerError
-from bench.install.debian import unpack_packages
+from testing.cache_folder import cache_folder
+from testing.debian_packages import unpack_packages
+from testing.errors import InstallationError
 
 
 @click.command()
@@ -31,7 +32,10 @@ def install_llama_server() -> Path:
     program = installed_llama_server()
     if program.exists():
         return program
-    root = unpack_packages(["llama.cpp"], _folder())
+    try:
+        root = unpack_packages(["llama.cpp"], _folder())
+    except InstallationError as exc:
+        raise PeerError(str(exc)) from exc
     binary = root / "usr" / "bin" / "llama-server"
     loader = _only(root, "usr/lib/*/ld-linux-*.so.*")
     backends = _only(root, "usr/lib/*/ggml/backends*/libggml-cpu*.so").parent
@@ -45,7 +49,7 @@ def install_llama_server() -> Path:
 
 
 def _folder() -> Path:
-    return platformdirs.user_cache_path("coder-lsp") / "peers" / "llama.cpp"
+    return cache_folder() / "peers" / "llama.cpp"
 
 
 def _only(root: Path, pattern: str) -> Path:

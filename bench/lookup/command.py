@@ -30,6 +30,7 @@ from bench.lookup.speed import (
     measure_runs,
     summarise,
 )
+from bench.options import mini_option
 from bench.result_file import write_result
 from coder_lsp.engine.decoding.drafter import LookupMode
 from coder_lsp.models.installed_models import embedded_model_path
@@ -58,15 +59,7 @@ _PATH = click.Path(path_type=Path)
     multiple=True,
     help="Model folder of some of Lite's layers. Default: three layers are made up for the run.",
 )
-@click.option(
-    "--hf",
-    "hf_dir",
-    envvar="CODER_LSP_MINI_HF",
-    default="../shared/models/mini",
-    show_default=True,
-    type=_PATH,
-    help="Hugging Face folder of mini; also CODER_LSP_MINI_HF.",
-)
+@mini_option("--hf")
 def command(
     json_path: Path,
     model: Path | None,

@@ -44,6 +44,13 @@ _HEALING_KINDS = {kind.name for kind in HEALING}
 @click.option("--seed", default=20_26, show_default=True, help="Of cases and resamples.")
 @click.option("--threads", default=0, show_default=True, help="0 chooses by the machine.")
 @click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice([kind.name for kind in DISTANCES + HEALING]),
+    help="Only cases of this kind; may be given several times.",
+)
+@click.option(
     "--without-spm",
     is_flag=True,
     help="Leave out the suffix-first orders. They share nothing with the others, so they take "
@@ -62,6 +69,7 @@ def command(
     limit: int,
     seed: int,
     threads: int,
+    kinds: tuple[str, ...],
     without_spm: bool,  # noqa: FBT001  (click passes options as keywords)
     cases_path: Path | None,
 ) -> None:
@@ -71,7 +79,8 @@ def command(
     """
     started = time.perf_counter()
     tasks = [task for task in read_tasks(data) if task.is_single_line]
-    cases = [case for kind in DISTANCES + HEALING for case in cut_cases(tasks, kind, limit, seed)]
+    chosen = [kind for kind in DISTANCES + HEALING if not kinds or kind.name in kinds]
+    cases = [case for kind in chosen for case in cut_cases(tasks, kind, limit, seed)]
     if not cases:
         raise BenchError(f"{data} should hold tasks of the single-line set, and holds none.")
     scorer = Scorer(ModelFolder.read(model_path(model)), threads)

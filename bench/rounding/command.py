@@ -18,6 +18,7 @@ from rich.table import Table
 
 from bench.errors import BenchError
 from bench.infilling_tasks import read_tasks
+from bench.options import find_mini
 from bench.result_file import write_result
 from bench.rounding.body import bits_per_weight
 from bench.rounding.divergence import CAPACITY, Divergence, Reference
@@ -29,6 +30,7 @@ from onnx_export.config import ExportConfig
 from onnx_export.errors import ExportError
 from onnx_export.export import Labels, export
 from onnx_export.source import Source, open_source
+from testing.mini_weights import MINI_DEFAULT, MINI_VARIABLE
 
 _NAMES = [candidate.name for candidate in candidates()]
 _CONTEXT_LENGTH = 2048
@@ -54,11 +56,9 @@ class Row:
 @click.option(
     "--model",
     "path",
-    envvar="CODER_LSP_MINI_HF",
-    default="../shared/models/mini",
-    show_default=True,
-    type=click.Path(path_type=Path, exists=True),
-    help="Hugging Face folder or GGUF file.",
+    envvar=MINI_VARIABLE,
+    callback=find_mini,
+    help=f"Hugging Face folder or GGUF file; also {MINI_VARIABLE}. Default: {MINI_DEFAULT}.",
 )
 @click.option("--noisy", is_flag=True, help="GGUF only: move each weight within its grid first.")
 @click.option("--seed", default=0, show_default=True, help="With --noisy.")

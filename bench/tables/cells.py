@@ -1,5 +1,8 @@
 """How figures are written in the cells of a table."""
 
+from collections.abc import Mapping
+from typing import Any
+
 
 def percent(share: float, digits: int = 1) -> str:
     """Return a share between 0 and 1 as a percentage."""
@@ -19,3 +22,9 @@ def number(value: float, digits: int = 0) -> str:
 def scientific(value: float) -> str:
     """Return a small number as a power of ten, such as 3.1e-05."""
     return f"{value:.1e}"
+
+
+def model_cell(result: Mapping[str, Any]) -> str:
+    """Return a model and its precision, which may end the model's name already."""
+    name, precision = result["model"], result["precision"]
+    return f"{name.removesuffix(f'-{precision}')}, {precision}"

@@ -8,12 +8,16 @@ from bench.tables.markdown import Table
 _TINY = {
     "tiny_with_yarn": "a tiny random model with Lite's rotary settings",
     "tiny_llama": "a tiny random model of DeepSeek-Coder v1's architecture",
+    "tiny_qwen2": "a tiny random model of Qwen2.5-Coder's architecture",
 }
 
 
 def exactness_table(result: dict[str, Any]) -> Table:
-    """Return a row for the trained model and one for each tiny model."""
-    models = {result["model"]: result, **{name: result[key] for key, name in _TINY.items()}}
+    """Return a row for the trained model and one for each tiny model that was measured."""
+    models = {
+        result["model"]: result,
+        **{name: result[key] for key, name in _TINY.items() if key in result},
+    }
     return Table(
         (
             "model",

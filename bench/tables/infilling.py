@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bench.tables.cells import number, percent
+from bench.tables.cells import model_cell, number, percent
 from bench.tables.markdown import Table
 
 _SETS = {
@@ -24,10 +24,10 @@ def infilling_table(*results: dict[str, Any]) -> Table:
         ("model", "set", "way", "tasks", "pass@1", "exact match", "edit similarity"),
         [
             (
-                f"{result['model']}, {result['precision']}",
+                model_cell(result),
                 _SETS.get(result["dataset"], result["dataset"]),
                 _WAYS[result["way"]],
-                number(result["tasks"]),
+                _tasks(result),
                 percent(result["pass_at_1"]),
                 percent(result["exact_match"]),
                 percent(result["edit_similarity"]),
@@ -35,3 +35,9 @@ def infilling_table(*results: dict[str, Any]) -> Table:
             for result in results
         ],
     )
+
+
+def _tasks(result: dict[str, Any]) -> str:
+    """Return the number of tasks, of how many if not all were measured."""
+    tasks, size = result["tasks"], result["set_size"]
+    return number(tasks) if tasks == size else f"{number(tasks)} of {number(size)}"

@@ -14,6 +14,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.tables.markdown import Table
+from bench.tables.rounding import rounding_table
 
 ROOT = Path(__file__).parent.parent.parent
 RESULTS = ROOT / "bench" / "results"
@@ -41,7 +42,9 @@ class PublishedTable:
             ) from exc
 
 
-PUBLISHED: Mapping[str, PublishedTable] = types.MappingProxyType({})
+PUBLISHED: Mapping[str, PublishedTable] = types.MappingProxyType(
+    {"rounding": PublishedTable(("rounding-0.5b-noisy.json",), rounding_table)}
+)
 
 
 def read_result(path: Path) -> dict[str, Any]:

@@ -2,16 +2,22 @@
 
 from typing import Any
 
-from bench.tables.cells import growth
+from bench.tables.cells import growth, number, percent
 from bench.tables.markdown import Table
 
 
 def rounding_table(result: dict[str, Any]) -> Table:
-    """Return a row for each recipe and each export, in the order of the measurement."""
+    """Return a row for each recipe, in the order of the measurement."""
     return Table(
-        ("recipe", "divergence, nats/1000", "perplexity"),
+        ("recipe", "bits per weight", "divergence, nats/1000", "perplexity", "other best token"),
         [
-            (row["name"], f"{1000 * row['divergence']:.3g}", growth(row["perplexity_growth"]))
+            (
+                row["recipe"],
+                number(row["bits_per_weight"], 2),
+                f"{row['kl_nats_per_1000']:.3g} ± {row['standard_error']:.2g}",
+                growth(row["perplexity_ratio"] - 1),
+                percent(row["other_best_token_share"]),
+            )
             for row in result["rows"]
         ],
     )

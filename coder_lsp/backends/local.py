@@ -19,7 +19,7 @@ from coder_lsp.paths import sequences_path
 from coder_lsp.prompt.build import build_prompt
 from coder_lsp.prompt.line_encoder import LineEncoder
 from coder_lsp.prompt.token_budget import TokenBudget
-from coder_lsp.settings import max_completion_tokens
+from coder_lsp.settings import completion_problem, max_completion_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -48,22 +48,23 @@ class LocalBackend:
         context_tokens: int,
         time_budget_ms: int,
         folder: SequenceFolder | None = None,
-        *,
-        is_healing: bool = True,
+        max_new_tokens: int = 0,
     ) -> None:
         """``context_tokens`` and ``time_budget_ms`` may be 0: chosen for model and machine.
 
-        ``folder`` is the engine's disk cache, if it has one.
+        ``folder`` is the engine's disk cache, if it has one. ``max_new_tokens`` is the setting, to
+        be compared with the context.
         """
         self._engine = engine
         self._time_budget_ms = time_budget_ms or time_budget_ms_for(
             engine.seconds_per_token, PREFILL_SHARE
         )
         self._prefill_seconds = self._time_budget_ms / 1000 * PREFILL_SHARE
-        self._is_healing = is_healing
         self._context_tokens = min(
             context_tokens or engine.context_tokens, engine.manifest.context_length
         )
+        problem = completion_problem(max_new_tokens, self._context_tokens)
+        self._notices = engine.notices if problem is None else (*engine.notices, problem)
         self._encoder = LineEncoder(engine.tokenizer)
         self._anchors: dict[str, DocumentAnchors] = {}
         self._stored = StoredDocuments(
@@ -89,8 +90,13 @@ class LocalBackend:
             disk_cache=disk if settings.disk_cache else None,
         )
         folder = SequenceFolder(disk.path, disk.max_bytes) if settings.disk_cache else None
-        engine = Engine(model, options)
-        return cls(engine, settings.context_tokens, settings.time_budget_ms, folder)
+        return cls(
+            Engine(model, options),
+            settings.context_tokens,
+            settings.time_budget_ms,
+            folder,
+            settings.max_new_tokens,
+        )
 
     @property
     def model(self) -> str:
@@ -99,8 +105,8 @@ class LocalBackend:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What the user should know about where the model runs."""
-        return self._engine.notices
+        """What the user should know about where and how the model runs."""
+        return self._notices
 
     @property
     def time_budget_ms(self) -> int:
@@ -248,13 +254,7 @@ class LocalBackend:
         return () if any(name in text for name in names for text in texts) else names
 
     def _prompt(self, anchor: Anchor, typed: str) -> Prompt:
-        return build_prompt(
-            anchor,
-            typed,
-            self._encoder,
-            self._engine.manifest.fim,
-            is_healing=self._is_healing,
-        )
+        return build_prompt(anchor, typed, self._encoder, self._engine.manifest.fim)
 
     def _anchors_of(self, request: Request) -> DocumentAnchors:
         uri = request.snapshot.uri

@@ -1,7 +1,7 @@
 """The coder-lsp command; the only package that prints.
 
 Each subcommand is a module of its own and is imported when it is run: an editor waits for
-``coder-lsp serve``, which therefore pays for nothing that only the others need.
+``coder-lsp serve``, which must not import what only the others need.
 """
 
 import importlib

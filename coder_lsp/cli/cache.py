@@ -1,4 +1,4 @@
-"""``coder-lsp cache``: the KV caches of recent files that lie on disk."""
+"""``coder-lsp cache``: the KV caches of recent files on disk."""
 
 import click
 
@@ -8,10 +8,10 @@ from coder_lsp.paths import sequences_path
 
 @click.group("cache")
 def command() -> None:
-    """Show or clear what is kept on disk of recent files.
+    """Show or clear the KV caches of recent files on disk.
 
-    KV caches, from which the files' text can be told; only you can read them. The setting diskCache
-    turns them off, the environment variable CODER_LSP_CACHE_DIR names another folder.
+    They reveal the text of those files, and only you can read them. The setting diskCache turns
+    them off. The environment variable CODER_LSP_CACHE_DIR names another folder.
     """
 
 
@@ -24,7 +24,7 @@ def info() -> None:
 
 @command.command("clear")
 def clear() -> None:
-    """Remove all cached sequences; running servers go on."""
+    """Remove all cached sequences; running servers continue."""
     path = sequences_path()
     try:
         usage = SequenceFolder(path, 0).clear()

@@ -16,19 +16,19 @@ from coder_lsp.request import Request
 from coder_lsp.settings import BackendName, Settings
 
 UNHURRIED_MS = 600_000
-"""Here the user waits for the best answer, on the whole window, however slow the machine."""
+"""The user waits here for the answer to the whole window, however slow the machine is."""
 
 
 @click.command("complete")
 @click.argument("place", callback=parse_place, metavar="FILE:LINE:COLUMN")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object with all figures.")
-@click.option("--raw", is_flag=True, help="Print what the model wrote, before any rule.")
+@click.option("--raw", is_flag=True, help="Print the model's own text, before any rule.")
 @click.option(
     "--max-new-tokens",
     type=click.IntRange(min=1),
     default=Settings().max_new_tokens,
     show_default=True,
-    help="Most tokens to generate.",
+    help="Maximum number of tokens to generate.",
 )
 @backend_options
 def command(

@@ -1,4 +1,4 @@
-"""``coder-lsp demo``: types into real files and shows what the real server offers."""
+"""``coder-lsp demo``: types into real files and shows the completions of a real server."""
 
 import asyncio
 import statistics
@@ -17,21 +17,21 @@ from coder_lsp.cli.options import backend_options, backend_settings
 from coder_lsp.settings import BackendName
 
 _TIME_BUDGET_MS = 10_000
-"""More than a user would wait: on a slow machine too each keystroke is to have its figures."""
+"""Longer than a user would wait, so that each keystroke has its figures on a slow machine too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds between two keystrokes, after a scene, and after which no other scene begins."""
+    """Seconds between keystrokes, seconds after a scene, and when the last scene may begin."""
 
     typing_seconds: float
     reading_seconds: float
-    most_seconds: float
+    max_seconds: float
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the demonstration has seen; times in milliseconds, one for each generation."""
+    """Counts of the demonstration; times are in milliseconds, one for each generation."""
 
     num_keystrokes: int = 0
     num_shown: int = 0
@@ -68,7 +68,7 @@ class Tally:
     type=click.FloatRange(min=0),
     default=45.0,
     show_default=True,
-    help="Open no other file this long after the model was loaded.",
+    help="Start no further file after this time.",
 )
 @click.option(
     "--completion-cache",
@@ -86,9 +86,9 @@ def command(
     backend: BackendName | None,
     script: str,
 ) -> None:
-    """Type into real source files and show the ghost text that the server offers.
+    """Type into real source files and show the server's ghost text.
 
-    Each keystroke asks the model anew, so that each has its figures.
+    Each keystroke runs the model, so that each has its figures.
     """
     settings = backend_settings(model, backend, script)
     options = {
@@ -111,7 +111,7 @@ def command(
 
 
 async def _play(options: Mapping[str, object], display: Display, pace: Pace) -> Tally:
-    """Start the server and play every scene for which there is time."""
+    """Start the server and play the scenes until the time is over."""
     loop = asyncio.get_running_loop()
     started = loop.time()
     tally = Tally()
@@ -121,7 +121,7 @@ async def _play(options: Mapping[str, object], display: Display, pace: Pace) -> 
         display.say(f"The server is ready after {ready - started:.1f} s.")
         for scene in SCENES:
             await _play_scene(scene, server, display, tally, pace)
-            if loop.time() - ready > pace.most_seconds:
+            if loop.time() - ready > pace.max_seconds:
                 break
     return tally
 
@@ -129,7 +129,7 @@ async def _play(options: Mapping[str, object], display: Display, pace: Pace) -> 
 async def _play_scene(
     scene: Scene, server: ChildClient, display: Display, tally: Tally, pace: Pace
 ) -> None:
-    """Type the scene's line character by character, asking after each as an editor does."""
+    """Type the scene's line, and ask for a completion after each character."""
     document = open_scene(scene)
     display.say(f"Typing into {scene.path}:")
     server.open(document)

@@ -1,4 +1,4 @@
-"""How the demonstration is shown: drawn in a terminal, or in plain lines where there is none."""
+"""How the demonstration is shown: drawn in a terminal, or as plain lines in a pipe."""
 
 import json
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _LINES_AFTER = 6
 
 @dataclass(frozen=True, slots=True)
 class Keystroke:
-    """What was seen after one character: the document, the ghost text, and its figures."""
+    """The document, the ghost text and its figures after one character was typed."""
 
     document: DocumentSnapshot
     path: str
@@ -29,10 +29,10 @@ class Keystroke:
 
 
 class Display(Protocol):
-    """Where the demonstration goes."""
+    """Shows the demonstration."""
 
     def say(self, sentence: str) -> None:
-        """Tell what is going on."""
+        """Show a sentence about the progress."""
         ...
 
     def show(self, keystroke: Keystroke) -> None:
@@ -56,7 +56,7 @@ class PlainDisplay:
 
 
 class TerminalDisplay:
-    """The code around the cursor with the ghost text in it, drawn anew at each keystroke."""
+    """Draws the code around the cursor, with the ghost text in it, at each keystroke."""
 
     def __init__(self, console: Console, live: Live) -> None:
         self._console = console

@@ -31,7 +31,7 @@ SCENES = (
 
 
 def open_scene(scene: Scene) -> DocumentSnapshot:
-    """Read the scene's file and take its line out; the cursor stands where it began."""
+    """Read the scene's file without its line; the cursor is where the line begins."""
     path = Path(str(files("coder_lsp") / scene.path))
     text = path.read_bytes().decode("utf-8")
     offset = text.index(scene.line)

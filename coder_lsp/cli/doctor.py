@@ -1,4 +1,4 @@
-"""``coder-lsp doctor``: whether everything that a completion needs is there and works."""
+"""``coder-lsp doctor``: checks everything that a completion needs."""
 
 import dataclasses
 import importlib.metadata
@@ -28,7 +28,7 @@ from coder_lsp.engine.device.sizes import context_for_memory
 from coder_lsp.errors import CoderError, EngineError, ModelFolderError, RuntimeMissing
 from coder_lsp.generation import GenerationOptions
 from coder_lsp.install.catalogue import suggestion
-from coder_lsp.models.installed_models import model_path
+from coder_lsp.models.installed_models import EMBEDDED, default_model, model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.request import Request
 from coder_lsp.settings import Providers, Settings
@@ -42,9 +42,12 @@ _REINSTALL_ONE = (
     '    pip install "coder-lsp[cpu]"\n'
     '    pip install "coder-lsp[cuda]"'
 )
-_EXPORT_AGAIN = "Install or export the model again, or leave --model out for the embedded one."
+_EXPORT_AGAIN = (
+    "Install or export the model again, or take the embedded one: --model embedded here, and\n"
+    "    coder-lsp models --use embedded"
+)
 _GPU_ADVICE = (
-    "There is an NVIDIA GPU. A model installed with --target cuda runs on it, given\n"
+    "There is an NVIDIA GPU. A model installed with --target cuda runs on it, if you run\n"
     '    pip install "coder-lsp[cuda]"'
 )
 _SAMPLE_TOKENS = 16
@@ -53,7 +56,7 @@ _SAMPLE = "def add(first, second):\n    return first"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at; ``remedy`` may also be advice where nothing is wrong."""
+    """One thing that was examined; ``remedy`` may also be advice when nothing is wrong."""
 
     name: str
     ok: bool
@@ -68,7 +71,7 @@ class Check:
     type=click.Choice(get_args(Providers)),
     default="auto",
     show_default=True,
-    help="As the setting of that name.",
+    help="The setting of that name.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list of the checks.")
 @click.pass_context
@@ -168,7 +171,8 @@ def _check_model(settings: Settings) -> Check:
         folder = ModelFolder.read(model_path(settings.model))
         folder.verify_files()
     except ModelFolderError as exc:
-        remedy = _EXPORT_AGAIN if settings.model else _REINSTALL
+        is_embedded = settings.model in {"", EMBEDDED} and default_model() is None
+        remedy = _REINSTALL if is_embedded else _EXPORT_AGAIN
         return Check("model", ok=False, found=str(exc), remedy=remedy)
     manifest = folder.manifest
     found = (

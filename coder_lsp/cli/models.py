@@ -153,7 +153,7 @@ def _as_text(model: InstalledModel) -> str:
     manifest = model.folder.manifest
     source = manifest.source
     origin = Origin.read(model.path)
-    fetched = f"  fetched    {origin.repository} at {origin.commit}\n" if origin else ""
+    made_from = f"  made from  {origin.repository}\n" if origin else ""
     return (
         f"{title}\n"
         f"  where      {model.path}\n"
@@ -162,5 +162,5 @@ def _as_text(model: InstalledModel) -> str:
         f"  precision  {manifest.precision}\n"
         f"  source     {source.model}, {source.num_parameters / 1e6:.1f} million parameters, "
         f"{source.num_active_parameters / 1e6:.1f} million active\n"
-        f"{fetched}"
+        f"{made_from}"
     )

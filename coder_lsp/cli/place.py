@@ -60,7 +60,7 @@ def offset_of(text: str, place: Place) -> int:
     if place.column > width + 1:
         raise DocumentError(
             f"Line {place.line} of {place.path} has {_count(width, 'character')}; the cursor can "
-            f"stand at columns 1 to {width + 1}, not at {place.column}."
+            f"be at columns 1 to {width + 1}, not at {place.column}."
         )
     return start + place.column - 1
 

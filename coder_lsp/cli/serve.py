@@ -15,7 +15,7 @@ _HIGHEST_PORT = 65535
 def _parse_address(
     ctx: click.Context, param: click.Parameter, value: str | None
 ) -> tuple[str, int] | None:
-    """Parse ``HOST:PORT`` as click's callback; an IPv6 host may stand in brackets."""
+    """Parse ``HOST:PORT`` as click's callback; an IPv6 host may be in brackets."""
     if value is None:
         return None
     host, _, port = value.rpartition(":")
@@ -26,9 +26,7 @@ def _parse_address(
 
 
 @click.command("serve")
-@click.option(
-    "--stdio", is_flag=True, help="Speak on stdio, as is the default; for clients that say so."
-)
+@click.option("--stdio", is_flag=True, help="Speak on stdio, which is the default.")
 @click.option(
     "--tcp",
     metavar="HOST:PORT",
@@ -40,7 +38,7 @@ def _parse_address(
     type=click.Choice(get_args(LogLevel)),
     default="warning",
     show_default=True,
-    help="How much goes to the log on standard error.",
+    help="How much is written to the log on standard error.",
 )
 @backend_options
 @click.pass_context
@@ -56,7 +54,7 @@ def command(
 ) -> None:
     """Speak the Language Server Protocol on stdin and stdout.
 
-    The options are only where the settings start from: what the editor sends wins.
+    The options are defaults: settings that the editor sends take precedence.
     """
     if stdio and tcp is not None:
         raise click.UsageError("Choose one of --stdio and --tcp.")

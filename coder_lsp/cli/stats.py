@@ -1,4 +1,4 @@
-"""``coder-lsp stats``: what became of the completions that were shown, on this machine."""
+"""``coder-lsp stats``: how many completions were shown, accepted and rejected here."""
 
 import json
 from collections.abc import Mapping
@@ -17,15 +17,15 @@ _COLUMNS = ("shown", "accepted", "in part", "rejected", "characters")
 def command(*, as_json: bool) -> None:
     """Show how many completions were shown, accepted and rejected.
 
-    Counted on this machine and sent nowhere; the environment variable CODER_LSP_STATE_DIR names
-    another folder for the counts. Running servers write what they count within a second or two.
+    The counts stay on this machine. The environment variable CODER_LSP_STATE_DIR names another
+    folder for them. Running servers write their counts within two seconds.
     """
     path = usage_path()
     try:
         usage, notice = UsageFile(path).read()
     except OSError as exc:
         raise click.ClickException(
-            f"{path} cannot be read: {exc}. See to its permissions, or remove it to count anew."
+            f"{path} cannot be read: {exc}. Change its permissions, or remove it to start again."
         ) from exc
     if notice is not None:
         click.echo(notice, err=True)

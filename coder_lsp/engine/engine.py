@@ -10,11 +10,10 @@ import re
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
-from coder_lsp.cancellation import CancellationToken
 from coder_lsp.engine.cache.kv_cache import bytes_for
 from coder_lsp.engine.cache.prefix_cache import PrefixCache
 from coder_lsp.engine.common_prefix import num_shared
-from coder_lsp.engine.decoding.decode import decode, prefill
+from coder_lsp.engine.decoding.decode import decode, measure_pace, prefill
 from coder_lsp.engine.decoding.detokenizer import Detokenizer
 from coder_lsp.engine.decoding.drafter import Drafter
 from coder_lsp.engine.decoding.forced_text import ForcedText, Vocabulary
@@ -26,7 +25,6 @@ from coder_lsp.engine.device.runtime import choose_num_threads
 from coder_lsp.engine.device.sizes import cache_bytes_for, context_for_pace
 from coder_lsp.engine.model_runner import ModelRunner
 from coder_lsp.engine.options import EngineOptions, Preparation, PromptCost
-from coder_lsp.engine.prefill_pace import FIRST_CHUNK, PrefillPace
 from coder_lsp.engine.store.sequence_store import (
     DiskCacheOptions,
     SequenceStore,
@@ -45,6 +43,7 @@ from coder_lsp.tokenizer import Tokenizer
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
+    from coder_lsp.cancellation import CancellationToken
     from coder_lsp.engine.cache.kv_cache import KVCache
     from coder_lsp.engine.decoding.sampler import SampledToken
     from coder_lsp.models.model_folder import Manifest, ModelFolder
@@ -62,31 +61,26 @@ class Engine:
         return_freed_memory()
         self._manifest = folder.manifest
         self._tokenizer = Tokenizer(folder.tokenizer_path)
-        self._runner = ModelRunner(
-            folder,
-            choose_num_threads(options.num_threads),
-            options.providers,
-            options.context_tokens,
-        )
-        self._pace = PrefillPace(folder.manifest.cache.num_layers)
-        self._measure_pace()
+        num_threads = choose_num_threads(options.num_threads)
+        self._runner = ModelRunner(folder, num_threads, options.providers, options.context_tokens)
+        # A tokenizer may join newlines, so one newline is encoded.
+        newline = self._tokenizer.encode("\n")
+        self._pace = measure_pace(self._runner, newline, folder.manifest.cache.num_layers)
         self._context_tokens = self._choose_context(options)
         self._cache_bytes = self._choose_cache_bytes(options)
         self._store = self._create_store(options.disk_cache)
-        layout = folder.manifest.cache
+        layout, fim = folder.manifest.cache, folder.manifest.fim
         self._prefix_cache = PrefixCache(
             self._runner.create_cache,
             lambda capacity: bytes_for(layout, capacity),
             self._cache_bytes,
             self._store,
         )
-        fim = folder.manifest.fim
         # DeepSeek's tokenizers do not mark the FIM tokens as special, so the manifest's count too.
         vocab_size = folder.manifest.architecture.vocab_size
         control_ids = (i for i in self._tokenizer.control_tokens.values() if i < vocab_size)
         self._end_ids = frozenset((*fim.prompt_ids, fim.eos, *control_ids))
-        num_generable_ids = folder.manifest.num_generable_ids
-        text_ids = (i for i in range(num_generable_ids) if i not in self._end_ids)
+        text_ids = (i for i in range(folder.manifest.num_generable_ids) if i not in self._end_ids)
         self._vocabulary = Vocabulary(self._tokenizer, text_ids)
         newline_ids = self._vocabulary.containing(b"\n")
         self._drafter = Drafter(fim, self._end_ids, newline_ids, options.lookup)
@@ -295,15 +289,6 @@ class Engine:
             options.max_new_tokens,
             cancellation,
         )
-
-    def _measure_pace(self) -> None:
-        """Run a little, so that windows can be chosen. This also warms up."""
-        # A tokenizer may join newlines: it is asked for one.
-        token_ids = self._tokenizer.encode("\n") * FIRST_CHUNK
-        warm_up = PrefillPace(self._manifest.cache.num_layers)
-        for pace in (warm_up, self._pace, self._pace):  # the first run also allocates
-            cache = self._runner.create_cache(len(token_ids))
-            prefill(self._runner, cache, token_ids, pace, CancellationToken())
 
     def _check_length(self, token_ids: Sequence[int], options: GenerationOptions) -> None:
         needed, limit = len(token_ids) + options.max_new_tokens, self._manifest.context_length

@@ -68,21 +68,15 @@ class Hub:
         Raises ``InstallError``: without a network, for an unknown or gated repository, for one
         without what is wanted.
         """
-        with self._translated(repository_id, revision):
-            info = self._library.HfApi(endpoint=self.endpoint).model_info(
-                repository_id, revision=revision, files_metadata=True
-            )
+        info = self._model_info(repository_id, revision)
         if not isinstance(info.sha, str) or not re.fullmatch("[0-9a-f]{7,64}", info.sha):
-            raise InstallError(
-                f"{self.endpoint} did not name the commit of {repository_id}; it does not seem to "
-                "be a hub. Check HF_ENDPOINT."
-            )
+            raise self._no_hub(repository_id)
         files = tuple(
             RemoteFile(
-                name=sibling.rfilename,
-                size=sibling.size if isinstance(sibling.size, int) else -1,
-                sha256=None if sibling.lfs is None else sibling.lfs.sha256,
-                git_oid=sibling.blob_id or "",
+                name=str(sibling.rfilename),
+                size=sibling.size if type(sibling.size) is int else -1,
+                sha256=None if sibling.lfs is None else str(sibling.lfs.sha256),
+                git_oid=str(sibling.blob_id or ""),
             )
             for sibling in info.siblings or ()
         )
@@ -93,6 +87,21 @@ class Hub:
         repository = Repository(repository_id, info.sha, _license(info.card_data), files)
         repository = replace(repository, files=tuple(self._with_size(repository, f) for f in files))
         return replace(repository, files=self._indexed(repository))
+
+    def _model_info(self, repository_id: str, revision: str) -> Any:
+        with self._translated(repository_id, revision):
+            api = self._library.HfApi(endpoint=self.endpoint)
+            try:
+                return api.model_info(repository_id, revision=revision, files_metadata=True)
+            except (AttributeError, KeyError, RecursionError, TypeError) as exc:
+                # JSON of another shape
+                raise self._no_hub(repository_id) from exc
+
+    def _no_hub(self, repository_id: str) -> InstallError:
+        return InstallError(
+            f"{self.endpoint} does not describe {repository_id} as a hub does. Check HF_ENDPOINT "
+            "and the proxy."
+        )
 
     def _with_size(self, repository: Repository, file: RemoteFile) -> RemoteFile:
         """Return the file with its size, which not every hub lists."""
@@ -205,7 +214,7 @@ class Hub:
 
 def _license(card: Any) -> str:
     # Cards with a licence of their own say "license: other" and name it in license_name.
-    fields: Mapping[str, Any] = {} if card is None else card.to_dict()
+    fields: Mapping[str, Any] = card.to_dict() if hasattr(card, "to_dict") else {}
     return plain_license(fields.get("license_name") or fields.get("license"))
 
 

@@ -26,7 +26,8 @@ from coder_lsp.models.installed_models import (
     set_default_model,
 )
 from coder_lsp.models.model_folder import MANIFEST_NAME, ModelFolder
-from coder_lsp.paths import models_path
+from coder_lsp.models.verified_files import verify_changed_files
+from coder_lsp.paths import models_path, verified_path
 
 _SPARE_BYTES = 512 << 20
 
@@ -95,7 +96,7 @@ class Installed:
 def find_installed(
     source: str, version: str | None, precision: Precision | None, target: Target, name: str | None
 ) -> str | None:
-    """Return the installed model that was made of a source in this way; None if there is none.
+    """Return the sound model that was made of a source in this way; None if there is none.
 
     ``version`` None, ``precision`` None and ``name`` None stand for any.
     """
@@ -107,7 +108,7 @@ def find_installed(
         if version is not None and origin.commit != version:
             continue
         try:
-            manifest = ModelFolder.read(folder).manifest
+            manifest = _read_sound(folder).manifest
         except ModelFolderError:
             continue
         if manifest.target == target and _is_precision(manifest.precision, precision):
@@ -119,12 +120,13 @@ def require_no_other(plan: Plan) -> None:
     """Raise ``InstallError`` if another model has the plan's name."""
     if not _is_exported(plan):
         return
-    origin, remedy = Origin.read(plan.model_folder), _another_name(plan.name)
+    origin, removal = Origin.read(plan.model_folder), f"coder-lsp models --remove {plan.name}"
     try:
-        manifest = ModelFolder.read(plan.model_folder).manifest
+        manifest = _read_sound(plan.model_folder).manifest
     except ModelFolderError as exc:
         raise InstallError(
-            f"There is a model {plan.name}, and it is damaged: {exc} {remedy}"
+            f"There is a model {plan.name}, and it is damaged: {exc} Remove it with\n"
+            f"    {removal}\nand run the same command again, or choose another name with --name."
         ) from exc
     is_same = manifest.target == plan.request.target and _is_precision(
         manifest.precision, plan.precision
@@ -135,7 +137,8 @@ def require_no_other(plan: Plan) -> None:
         raise InstallError(
             f"There is a model {plan.name} already, made of {made_of} in {manifest.precision} for "
             f"{manifest.target}. Asked for: {plan.origin.repository} ({plan.origin.commit}) in "
-            f"{plan.precision} for {plan.request.target}. {remedy}"
+            f"{plan.precision} for {plan.request.target}. Choose another name with --name, or "
+            f"remove the model with '{removal}' first."
         )
 
 
@@ -157,15 +160,12 @@ def carry_out(plan: Plan, hub: OpenHub, on_progress: OnProgress) -> Installed:
             _remove_download(plan.download_folder)
         # Last of all: until it is there, a second run tidies up.
         plan.origin.write(plan.model_folder)
-        is_default = is_default_open()
-        if is_default:
-            set_default_model(plan.name)
     except (OSError, ModelFolderError) as exc:
         raise InstallError(
             f"{plan.model_folder} was exported, but cannot be used: {exc} Remove it with "
             f"'coder-lsp models --remove {plan.name}' and install it again."
         ) from exc
-    return Installed(folder, is_default)
+    return Installed(folder, _become_default(plan.name))
 
 
 def exported_bytes(name: str) -> int:
@@ -175,6 +175,17 @@ def exported_bytes(name: str) -> int:
         return sum(path.stat().st_size for path in folder.iterdir())
     except OSError:
         return 0
+
+
+def _become_default(name: str) -> bool:
+    """Make a model the default if there is none; return whether that was done."""
+    if not is_default_open():
+        return False
+    try:
+        set_default_model(name)
+    except ModelFolderError:
+        return False  # the model can be named in the settings all the same
+    return True
 
 
 def _is_precision(found: str, wanted: Precision | None) -> bool:
@@ -187,11 +198,11 @@ def _is_exported(plan: Plan) -> bool:
     return (plan.model_folder / MANIFEST_NAME).is_file()
 
 
-def _another_name(name: str) -> str:
-    return (
-        f"Choose another name with --name, or remove the model with 'coder-lsp models --remove "
-        f"{name}' first."
-    )
+def _read_sound(folder: Path) -> ModelFolder:
+    """Return a model folder whose files are right. Raises ``ModelFolderError``."""
+    model = ModelFolder.read(folder)
+    verify_changed_files(model, verified_path())
+    return model
 
 
 def _require_space(plan: Plan) -> None:

@@ -45,13 +45,16 @@ def restart_model(ls: CoderServer) -> None:
         ls.start(load_backend(ls))
 
 
-def accept(ls: CoderServer, offer_id: str, *arguments: Any) -> None:
-    """Count that an offer was taken; what is not known does no harm.
+def accept(ls: CoderServer, *arguments: Any) -> None:
+    """Count that an offer was taken; an unknown one does no harm.
 
-    The argument after the id says how many code points of the text shown were taken, where the
-    client took a part.
+    The first argument is the offer's id. A second one says how many code points of the shown text
+    were taken, if the client took a part.
     """
-    num_characters = _argument(arguments, None)
+    offer_id, rest = arguments[0] if arguments else None, arguments[1:]
+    if not isinstance(offer_id, str):
+        raise _unusable("the id of an offer", offer_id)
+    num_characters = _argument(rest, None)
     if num_characters is not None and not _is_count(num_characters):
         raise _unusable("a number of characters", num_characters)
     ls.session.accept(offer_id, num_characters)

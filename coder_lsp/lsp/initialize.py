@@ -22,6 +22,7 @@ def initialize(ls: CoderServer, params: types.InitializeParams) -> None:
     if params.client_info is not None:
         name = params.client_info.name
         ls.session.tally.editor = name
+        ls.trigger_kinds.expect(name, announces_status=ls.client.shows_status)
         ls.session.tells_acceptance = client_traits(name).tells_acceptance
     ls.session.initialize_settings(params.initialization_options)
     set_log_level(ls.session.settings.log_level)

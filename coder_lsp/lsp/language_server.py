@@ -15,6 +15,7 @@ from coder_lsp.lsp.capabilities import ClientCapabilities
 from coder_lsp.lsp.protocol import CoderProtocol, create_converter, log_error
 from coder_lsp.lsp.status import STATUS_METHOD, Status, StatusBoard
 from coder_lsp.lsp.switch import Switch
+from coder_lsp.lsp.trigger_kinds import TriggerKinds
 from coder_lsp.scheduling.scheduler import Scheduler
 from coder_lsp.session import Session
 from coder_lsp.settings import Settings
@@ -28,12 +29,13 @@ class CoderServer(LanguageServer):
     protocol: CoderProtocol
 
     def __init__(self, settings: Settings, create_backend: Callable[[Settings], Backend]) -> None:
+        self.trigger_kinds = TriggerKinds()
         super().__init__(
             "coder-lsp",
             __version__,
             text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
             protocol_cls=CoderProtocol,
-            converter_factory=create_converter,
+            converter_factory=lambda: create_converter(self.trigger_kinds),
         )
         self.switch = Switch(self._switched)
         self.status = StatusBoard(self.switch, self._send_status)
@@ -83,7 +85,10 @@ class CoderServer(LanguageServer):
 
     def _send_status(self, status: Status) -> None:
         if self.client.shows_status:
-            self.protocol.notify(STATUS_METHOD, dataclasses.asdict(status))
+            sent = dataclasses.asdict(status)
+            if status.suggestion is None:
+                del sent["suggestion"]  # older clients know only the other three
+            self.protocol.notify(STATUS_METHOD, sent)
 
     def _end_task(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -18,6 +18,7 @@ from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 
 from coder_lsp.lsp import notices
 from coder_lsp.lsp.messages import tolerant
+from coder_lsp.lsp.trigger_kinds import TriggerKinds
 
 _log = logging.getLogger(__name__)
 
@@ -31,15 +32,11 @@ _DOCUMENT_METHODS = (
 )
 
 
-def create_converter() -> Converter:
-    """Return pygls' converter, with trigger kinds that count from 0 accepted too.
-
-    vscode-languageclient 9 sends 0 for what the specification calls 1, invoked.
-    """
+def create_converter(trigger_kinds: TriggerKinds) -> Converter:
+    """Return pygls' converter, which reads trigger kinds as this connection's client means them."""
     converter: Converter = default_converter()  # type: ignore[no-untyped-call]
-    kind = types.InlineCompletionTriggerKind
     converter.register_structure_hook(
-        kind, lambda value, _: kind.Invoked if value in (0, 1) else kind.Automatic
+        types.InlineCompletionTriggerKind, lambda value, _: trigger_kinds.read(value)
     )
     return converter
 

@@ -21,6 +21,11 @@ class Counters:
     cancelled: int = 0
     failed: int = 0
 
+    def answered(self, *, is_shown: bool) -> None:
+        """Count an answer, with a completion or without one."""
+        self.shown += is_shown
+        self.empty += not is_shown
+
     def as_dict(self) -> Mapping[str, int]:
         """Return the counts by name."""
         return dataclasses.asdict(self)

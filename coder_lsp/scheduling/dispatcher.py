@@ -87,6 +87,14 @@ class Dispatcher:
         """Call the backend when nothing more urgent is left."""
         return self._engine.submit(Priority.BACKGROUND, call, default)
 
+    def forget(self, uri: str) -> asyncio.Future[None]:
+        """Free what the backend keeps for a document; background work is dropped."""
+
+        def forget(backend: Backend) -> None:
+            backend.forget(uri)
+
+        return asyncio.wrap_future(self.call_urgently(forget, None))
+
     def generate(self, request: Request, kind: Kind) -> Work:
         """Begin a generation; those that nobody waits for make room for it."""
         unwanted = [w for w in self.table.of("generation", "ahead") if not w.is_wanted]

@@ -124,12 +124,7 @@ class Scheduler:
         """Drop the document's work, and free what the backend keeps for it."""
         self.document_opened(uri)
         self._recent.forget(uri)
-
-        def forget(backend: Backend) -> None:
-            backend.forget(uri)
-
-        forgotten = asyncio.wrap_future(self._dispatcher.call_urgently(forget, None))
-        forgotten.add_done_callback(self._report_failure)
+        self._dispatcher.forget(uri).add_done_callback(self._report_failure)
 
     def cancel_all(self) -> None:
         """Answer all requests with nothing, and stop all work."""
@@ -168,10 +163,7 @@ class Scheduler:
         if asked.cancellation.is_cancelled:
             self.counters.superseded += 1
             return None
-        if completion.text:
-            self.counters.shown += 1
-        else:
-            self.counters.empty += 1
+        self.counters.answered(is_shown=bool(completion.text))
         if not request.selected:
             self._ahead.begin(request, completion.text if self._settings.completion_cache else "")
         return completion

@@ -30,6 +30,7 @@
 
 ;;; Code:
 
+(require 'comint)
 (require 'coder-lsp-connection)
 (require 'coder-lsp-ghost)
 (require 'coder-lsp-settings)
@@ -138,12 +139,23 @@ It is turned on by itself wherever lsp-mode or eglot runs coder-lsp."
 (defun coder-lsp-choose-model ()
   "Choose one of the installed models, for now and for later sessions."
   (interactive)
-  (let* ((models (json-parse-string (coder-lsp--output "models" "--json")
-                                    :object-type 'plist :array-type 'list :false-object nil
-                                    :null-object nil))
-         (names (mapcar #'coder-lsp--model-choice models)))
-    (customize-save-variable
-     'coder-lsp-model (cdr (assoc (completing-read "Model: " names nil t) names)))))
+  (let* ((models (mapcar #'coder-lsp--model-choice (coder-lsp--list "models" "--json")))
+         (chosen (assoc (completing-read "Model: " models nil t) models)))
+    (customize-save-variable 'coder-lsp-model (cdr chosen))))
+
+;;;###autoload
+(defun coder-lsp-install-model ()
+  "Choose a model that is known to complete well, and install it.
+A terminal buffer asks whether you accept its licence.  The first model
+that is installed becomes the default."
+  (interactive)
+  (message "Measuring this machine for two seconds...")
+  (let* ((models (mapcar #'coder-lsp--known-model (coder-lsp--list "install" "--list" "--json")))
+         (chosen (assoc (completing-read "Install: " models nil t) models))
+         (process-connection-type t)
+         (default-directory temporary-file-directory))
+    (pop-to-buffer
+     (make-comint "coder-lsp install" (car coder-lsp-command) nil "install" (cdr chosen)))))
 
 ;;;###autoload
 (defun coder-lsp-show-log ()
@@ -196,8 +208,15 @@ The multiplexer gives what stands under a name to the server of that name only."
         (gethash connection coder-lsp--statuses '("starting" nil nil))
       '("stopped" "coder-lsp has stopped; M-x coder-lsp-restart starts it again" nil))))
 
-(defun coder-lsp--take-status (connection kind message progress)
-  "Keep KIND, MESSAGE and PROGRESS of a status of the server of CONNECTION."
+(defvar coder-lsp--has-suggested nil
+  "Whether the suggestion of a server was shown in this session.")
+
+(defun coder-lsp--take-status (connection kind message progress &optional suggestion)
+  "Keep KIND, MESSAGE and PROGRESS of a status of the server of CONNECTION.
+Show SUGGESTION, if there is one, unless one was shown before."
+  (when (and suggestion (not coder-lsp--has-suggested))
+    (setq coder-lsp--has-suggested t)
+    (message "coder-lsp: %s" suggestion))
   (unless (or (not (equal kind "error"))
               (equal message (cadr (gethash connection coder-lsp--statuses))))
     (message "coder-lsp: %s" message))
@@ -222,12 +241,32 @@ The multiplexer gives what stands under a name to the server of that name only."
                     (car coder-lsp-command) (string-join arguments " ") status)))
     (buffer-string)))
 
+(defun coder-lsp--list (&rest arguments)
+  "Return the list of objects that the program prints for ARGUMENTS."
+  (json-parse-string (apply #'coder-lsp--output arguments)
+                     :object-type 'plist :array-type 'list :false-object nil :null-object nil))
+
+(defun coder-lsp--known-model (model)
+  "Return a line for MODEL, and what `coder-lsp install' takes.
+MODEL is an object of `coder-lsp install --list --json'."
+  (let ((predicted (plist-get model :predicted)))
+    (cons (format "%s (%s%s, %.1f GB of memory, %.0f tokens/s, %s)"
+                  (plist-get model :name)
+                  (if (plist-get model :is_recommended) "recommended, " "")
+                  (if (plist-get model :is_installed)
+                      "installed"
+                    (format "%.1f GB to download" (/ (plist-get model :download_bytes) 1e9)))
+                  (/ (plist-get model :memory_bytes) 1e9)
+                  (plist-get predicted :decode_tokens_per_second)
+                  (plist-get model :license))
+          (plist-get model :source))))
+
 (defun coder-lsp--model-choice (model)
   "Return a line for MODEL and the value of `coder-lsp-model' for it.
 MODEL is an object of `coder-lsp models --json'."
   (cons (concat (plist-get model :name)
                 (and (plist-get model :error) " (damaged)"))
-        (if (plist-get model :embedded) "" (plist-get model :path))))
+        (if (plist-get model :embedded) "embedded" (plist-get model :path))))
 
 (defun coder-lsp--send-settings ()
   "Send the settings to all servers of coder-lsp."
@@ -254,7 +293,7 @@ MODEL is an object of `coder-lsp models --json'."
   "Keep the status in PARAMS of the server of WORKSPACE of lsp-mode."
   (apply #'coder-lsp--take-status workspace
          (mapcar (lambda (key) (coder-lsp-connection-get params key))
-                 '("kind" "message" "progress"))))
+                 '("kind" "message" "progress" "suggestion"))))
 
 (defun coder-lsp--register-with-lsp-mode ()
   "Tell lsp-mode of the server."
@@ -276,9 +315,10 @@ MODEL is an object of `coder-lsp models --json'."
 (defun coder-lsp--register-with-eglot ()
   "Have eglot tell of buffers and of the status of the server."
   (cl-defmethod eglot-handle-notification
-    (server (_method (eql coder-lsp/status)) &key kind message progress)
-    "Keep the status of SERVER: KIND, MESSAGE and PROGRESS."
-    (coder-lsp--take-status server kind message progress))
+    (server (_method (eql coder-lsp/status)) &key kind message progress suggestion
+            &allow-other-keys)
+    "Keep the status of SERVER: KIND, MESSAGE, PROGRESS and SUGGESTION."
+    (coder-lsp--take-status server kind message progress suggestion))
   (cl-defmethod eglot-client-capabilities :around (_server)
     "Say that the status is shown; servers that know nothing of it ignore this."
     (let ((capabilities (copy-sequence (cl-call-next-method))))

@@ -33,7 +33,8 @@ def main():
 
 @pytest.fixture(scope="module")
 def backend():
-    return LocalBackend.load(Settings(threads=2, disk_cache=False))
+    # The time budget is wide: on a busy machine the first answer would see a part of the file.
+    return LocalBackend.load(Settings(threads=2, disk_cache=False, time_budget_ms=60_000))
 
 
 @pytest.fixture(autouse=True)
@@ -277,6 +278,28 @@ def test_no_half_character_is_ever_shown(backend, text, max_new_tokens):
             chunks += backend.stream(request, CancellationToken())
 
         assert not any("�" in chunk.text for chunk in chunks)
+
+
+@pytest.mark.parametrize(
+    ("settings", "limit"),
+    [
+        ({"context_tokens": 512, "max_new_tokens": 512}, 256),
+        ({"context_tokens": 128, "max_new_tokens": 65}, 64),
+        ({"max_new_tokens": 4096}, 1024),
+        ({"context_tokens": 100_000, "max_new_tokens": 4096}, 1024),
+        ({"context_tokens": 512, "max_new_tokens": 256}, None),
+        ({}, None),
+    ],
+)
+def test_a_completion_that_the_context_has_no_room_for_is_a_notice(settings, limit):
+    notices = LocalBackend.load(Settings(threads=2, disk_cache=False, **settings)).notices
+
+    if limit is None:
+        assert notices == ()
+    else:
+        (notice,) = notices
+        for words in (f"{settings['max_new_tokens']}", f"{limit} tokens", "coder-lsp.maxNewTokens"):
+            assert words in notice
 
 
 LONG_FILE = "".join(f"value_{i} = compute(alpha, beta, gamma)\n" for i in range(400))

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from bench.__main__ import main
 from bench.decode.rounds import DECODING, Plan, Readings, measure_rounds
+from bench.decode.subject import NUM_DECODED
 
 KEYS = {
     "model",
@@ -60,7 +61,7 @@ class Recorder:
     """A side whose times are told beforehand: this is about the order of the rounds."""
 
     def __init__(self, name, log):
-        self.name, self.log, self.past = name, log, 0
+        self.name, self.log, self.past, self.streams = name, log, 0, []
 
     def set_past(self, num_tokens):
         assert num_tokens > self.past
@@ -70,7 +71,9 @@ class Recorder:
         self.log.append((self.name, self.past, len(token_ids)))
         return float(len(token_ids))
 
-    def decode_ms(self):
+    def decode_ms(self, token_ids):
+        assert len(token_ids) == NUM_DECODED
+        self.streams.append(tuple(token_ids))
         self.log.append((self.name, self.past, DECODING))
         return 1.0
 
@@ -86,6 +89,16 @@ def test_every_side_has_its_turn_in_every_round():
     assert readings.ms["b"] == {
         (past, width): [float(width or 1)] * 2 for past in (10, 20) for width in (3, DECODING)
     }
+
+
+def test_all_sides_decode_the_same_random_tokens_and_each_round_others():
+    sides = {name: Recorder(name, []) for name in ("a", "b")}
+    measure_rounds(sides, Plan((10,), (3,), 5), 1000, lambda _: None)
+    streams = {name: side.streams[1:] for name, side in sides.items()}  # after the warm-up
+
+    assert streams["a"] == streams["b"]
+    assert len(set(streams["a"])) == 5
+    assert all(len(set(stream)) > 1 for stream in streams["a"])
 
 
 def test_ratios_are_medians_of_rounds():

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from bench.export import command
 from coder_lsp.models.model_folder import ModelFolder
-from tests.support.tiny_checkpoint import TINY_CONFIG, write_json
+from testing.tiny_checkpoint import TINY_CONFIG, write_json
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no peak of memory on Windows")
 

@@ -18,7 +18,7 @@ from onnx_export.config import CONFIG_NAME
 from onnx_export.deepseek_v2_config import read_deepseek_v2_config
 from onnx_export.json_file import read_json
 from onnx_export.random_weights import RandomWeights
-from tests.support.tiny_checkpoint import (
+from testing.tiny_checkpoint import (
     TINY_CONFIG,
     tiny_tensors,
     write_json,

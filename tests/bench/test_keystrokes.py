@@ -53,7 +53,7 @@ def test_keystrokes_writes_what_the_contract_names(tmp_path):
     assert set(report["ttft_ms"]) == {"median", "p95"}
     assert set(report["background_tokens"]) == {"mean"}
     assert set(report["background_generated_tokens"]) == {"mean"}
-    assert set(report["source_share"]) == {"running", "trie", "cache", "model"}
+    assert set(report["source_share"]) == {"running", "completion cache", "cache", "model"}
     assert sum(report["source_share"].values()) == pytest.approx(1, abs=0.001)
     assert report["naive_psm"]["new_tokens"]["median"] > 1
     assert report["peers"] == []
@@ -109,8 +109,8 @@ def test_openings_are_not_counted_and_typing_is_counted_apart():
         [
             record(1000, kind="open", is_counted=False, num_background_tokens=500),
             record(1),
-            record(3, source="trie", num_background_tokens=8),
-            record(20, is_typing=False, source="trie"),
+            record(3, source="completion cache", num_background_tokens=8),
+            record(20, is_typing=False, source="completion cache"),
         ]
     )
 
@@ -119,7 +119,7 @@ def test_openings_are_not_counted_and_typing_is_counted_apart():
     assert report["typing"]["new_tokens"]["mean"] == 2
     assert report["new_tokens"] == {"median": 3, "p95": 18.3, "mean": 8}
     assert report["background_tokens"] == {"mean": pytest.approx(8 / 3, abs=0.001)}
-    assert report["source_share"]["trie"] == pytest.approx(2 / 3, abs=0.001)
+    assert report["source_share"]["completion cache"] == pytest.approx(2 / 3, abs=0.001)
 
 
 def test_no_values_have_no_figures():
@@ -134,7 +134,7 @@ LAST = {"source": "cache", "numNewTokens": 2, "timeToFirstTokenMs": 4.0, "totalM
     [
         (LAST, 40 - 26),
         ({**LAST, "source": "running"}, 40),
-        ({"source": "trie", "numNewTokens": 0, "timeToFirstTokenMs": 0.0}, 40),
+        ({"source": "completion cache", "numNewTokens": 0, "timeToFirstTokenMs": 0.0}, 40),
         ({**LAST, "timeToFirstTokenMs": None}, 40),
         (None, 40),
     ],
@@ -197,10 +197,12 @@ def test_llama_vim_sends_so_many_lines():
     )
 
 
-def test_both_settings_of_the_peer_have_the_same_window():
-    advised, suffix_first = peer_settings(2048)
+def test_the_peer_runs_as_llama_vim_advises_and_with_our_window():
+    advised, ours, suffix_first = peer_settings(2048)
 
-    assert advised.flags[:4] == ("-c", "8192", "-b", "2048")
-    assert advised.lines == LineWindow(256, 64)
+    assert advised.flags == ("-c", "0", "-b", "1024", "-ub", "1024", "--cache-reuse", "256")
+    assert ours.flags[:6] == ("-c", "8192", "-b", "2048", "-ub", "2048")
+    assert advised.lines == ours.lines == LineWindow(256, 64)
+    assert "--spm-infill" not in (*advised.flags, *ours.flags)
     assert "--spm-infill" in suffix_first.flags
     assert suffix_first.lines.num_before + suffix_first.lines.num_after == 161

@@ -4,8 +4,9 @@ import pytest
 
 from bench import llama_server
 from bench.errors import PeerError
-from bench.install import debian
 from bench.llama_server import find_llama_server
+from testing import debian_packages as debian
+from testing.errors import InstallationError
 
 
 @pytest.fixture
@@ -70,5 +71,5 @@ def test_the_mirror_is_the_machine_s_own(tmp_path, monkeypatch, sources):
 def test_a_machine_without_a_mirror_is_told_so(tmp_path, monkeypatch):
     monkeypatch.setattr(debian, "_SOURCES", tmp_path)
 
-    with pytest.raises(PeerError, match="No Debian mirror"):
+    with pytest.raises(InstallationError, match="No Debian mirror"):
         debian._mirror()

@@ -8,7 +8,7 @@ from bench.lookup.equality import Equality, measure_equality
 from bench.lookup.speed import Run, compute_speed_up, summarise
 from coder_lsp.engine.decoding.drafter import Drafter, NoDrafts
 from coder_lsp.models.model_folder import FimTemplate, ModelFolder
-from tests.support.tiny_model import write_tiny_model
+from testing.tiny_model import write_tiny_model
 from tests.support.tokens import text_of
 
 FIM = FimTemplate("psm", 0, 1, 2, 3, 4, "before_fim_begin")

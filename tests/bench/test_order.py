@@ -421,6 +421,19 @@ def test_the_command_reports_every_kind(tmp_path, tiny_folder):
     assert "anchored - psm" in result.output
 
 
+def test_the_command_measures_only_the_kinds_it_is_asked_for(tmp_path, tiny_folder):
+    data, out = tmp_path / "Some.jsonl.gz", tmp_path / "order.json"
+    lines = [json.dumps({name: getattr(t, name) for name in Task.__slots__}) for t in TASKS]
+    data.write_bytes(gzip.compress("\n".join(lines).encode()))
+    options = ["--json", str(out), "--model", str(tiny_folder), "--limit", "2", "--without-spm"]
+    kinds = ["--kind", DISTANCES[1].name, "--kind", HEALING[0].name]
+    CliRunner().invoke(command.command, [str(data), *options, *kinds], catch_exceptions=False)
+    report = json.loads(out.read_text(encoding="utf-8"))
+
+    found = {row["kind"] for row in report["rows"] if not row["kind"].startswith("all, ")}
+    assert found == {DISTANCES[1].name, HEALING[0].name}
+
+
 def test_a_run_continues_where_an_interruption_ended_it(tmp_path, maker):
     class Interrupted:
         def score(self, sequence_id, prompt, remainder):

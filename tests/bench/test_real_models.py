@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from bench.errors import BenchError
 from bench.real_models import command
 from bench.real_models.packages import RealModel, fetch, known_models
-from tests.support.tiny_gguf import tiny_gguf
-from tests.support.tiny_qwen2 import write_tiny_qwen2
+from testing.tiny_gguf import tiny_gguf
+from testing.tiny_qwen2 import write_tiny_qwen2
 
 NAME, VERSION = "stand-in-model-part", "0.1"
 

@@ -16,10 +16,10 @@ from onnx_export.config import ExportConfig
 from onnx_export.errors import CheckpointError
 from onnx_export.recipes import INT4
 from onnx_export.source import open_source
+from testing.tiny_checkpoint import write_tiny_checkpoint
+from testing.tiny_gguf import tiny_gguf
+from testing.tiny_llama import write_tiny_llama
 from tests.onnx_export.conftest import export_quietly
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
-from tests.support.tiny_gguf import tiny_gguf
-from tests.support.tiny_llama import write_tiny_llama
 
 TASK = {
     "entry_point": "f",

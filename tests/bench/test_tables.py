@@ -12,6 +12,7 @@ from bench.tables.exactness import exactness_table
 from bench.tables.infilling import infilling_table
 from bench.tables.keystrokes import keystrokes_table
 from bench.tables.markdown import Table, names_of_tables, with_tables
+from bench.tables.order import order_table
 from bench.tables.published import (
     DOCUMENTS,
     PUBLISHED,
@@ -149,10 +150,18 @@ def row_of(table):
     return list(row)
 
 
-def test_rounding_shows_divergence_in_thousandths_of_a_nat():
-    row = {"name": "plain", "divergence": 0.0163, "perplexity": 9.0, "perplexity_growth": 0.0091}
+def test_rounding_shows_bits_divergence_and_perplexity_of_each_recipe():
+    row = {
+        "recipe": "plain",
+        "bits_per_weight": 4.53,
+        "kl_nats_per_1000": 16.31,
+        "standard_error": 0.412,
+        "perplexity_ratio": 1.0091,
+        "other_best_token_share": 0.042,
+    }
+    expected = ["plain", "4.53", "16.3 ± 0.41", "+0.91 %", "4.2 %"]
 
-    assert row_of(rounding_table({"rows": [row]})) == ["plain", "16.3", "+0.91 %"]
+    assert row_of(rounding_table({"rows": [row]})) == expected
 
 
 def test_infilling_shows_a_row_for_each_run():
@@ -161,6 +170,7 @@ def test_infilling_shows_a_row_for_each_run():
         "precision": "int4",
         "dataset": "HumanEval-SingleLineInfilling",
         "tasks": 1033,
+        "set_size": 1033,
         "pass_at_1": 0.0764,
         "exact_match": 0.05,
         "edit_similarity": 0.5,
@@ -172,6 +182,47 @@ def test_infilling_shows_a_row_for_each_run():
         "the raw model, first line only",
     ]
     assert list(table.rows[0][3:]) == ["1,033", "7.6 %", "5.0 %", "50.0 %"]
+
+
+def test_infilling_says_of_how_many_tasks_a_part_was_measured_and_names_a_precision_once():
+    run = {
+        "model": "coder-int4",
+        "precision": "int4",
+        "dataset": "HumanEval-SingleLineInfilling",
+        "way": "product",
+        "tasks": 400,
+        "set_size": 1033,
+        "pass_at_1": 0.5,
+        "exact_match": 0.5,
+        "edit_similarity": 0.5,
+    }
+
+    assert row_of(infilling_table(run))[:4] == [
+        "coder, int4", "single line", "as the server completes", "400 of 1,033",
+    ]  # fmt: skip
+
+
+def test_the_order_shows_the_product_beside_the_better_psm():
+    def figures(order, exact_match):
+        return {"order": order, "nats_per_byte": 0.1624, "exact_match": exact_match}
+
+    def comparison(order, baseline, value):
+        match = {"value": value, "low": value - 0.1, "high": value + 0.1}
+        return {"order": order, "baseline": baseline, "exact_match": match}
+
+    row = {
+        "kind": "anchor 4 above",
+        "cases": 300,
+        "orders": [figures(o, 0.5) for o in ("anchored", "product", "psm", "psm_healed", "spm")],
+        "comparisons": [
+            comparison("anchored", "psm", -0.5),
+            comparison("product", "psm", 0.2),
+            comparison("product", "psm_healed", 0.05),
+        ],
+    }
+    expected = ["anchor 4 above", "300", *["0.162 (50.0 %)"] * 4, "+5.0 [-5.0, +15.0]"]
+
+    assert row_of(order_table({"rows": [row, {**row, "kind": "all, elsewhere"}]})) == expected
 
 
 TOKENS = {"median": 0, "p95": 1, "mean": 0.34}
@@ -232,4 +283,5 @@ def test_exactness_shows_the_model_and_the_tiny_ones():
     table = exactness_table(result)
 
     assert len(table.rows) == 3
+    assert len(exactness_table({**result, "tiny_qwen2": figures}).rows) == 4
     assert list(table.rows[0]) == ["mini", "200", "6,000", "0", "1", "3.1e-05", "2.0e-05"]

@@ -19,10 +19,10 @@ from coder_lsp.cli import main
 from coder_lsp.install.repository import PINNED_COMMITS
 from coder_lsp.models.installed_models import default_model, find_model
 from coder_lsp.paths import downloads_path, models_path
+from testing.tiny_checkpoint import write_tiny_checkpoint
+from testing.tiny_gguf import tiny_gguf
 from tests.support.ollama_folder import OllamaFolder
 from tests.support.stand_in_hub import COMMIT, LATER_COMMIT, stand_in_hub
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
-from tests.support.tiny_gguf import tiny_gguf
 
 LISTED_KEYS = [
     "name", "source", "license", "download_bytes", "disk_bytes", "memory_bytes", "context_length",

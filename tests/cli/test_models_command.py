@@ -168,11 +168,11 @@ def test_names_from_outside_cannot_repaint_the_terminal(coder_lsp, home):
     assert "\u202e" not in result.stdout
 
 
-def test_the_text_tells_where_a_model_was_fetched(coder_lsp, home):
+def test_the_text_says_what_a_model_was_made_from(coder_lsp, home):
     shutil.copytree(embedded_model_path(), home / "copy")
     Origin("someone/a-model", "5eed").write(home / "copy")
 
-    assert "fetched    someone/a-model at 5eed" in coder_lsp("models").stdout
+    assert "made from  someone/a-model" in coder_lsp("models").stdout
 
 
 def test_the_setting_model_takes_an_installed_models_name(home, tmp_path, monkeypatch):

@@ -72,7 +72,7 @@ def check_past_the_end(text, line, column, message):
 
 
 def test_a_position_past_the_end_tells_where_the_end_is():
-    check_past_the_end("", 1, 2, "has 0 characters; the cursor can stand at columns 1 to 1")
+    check_past_the_end("", 1, 2, "has 0 characters; the cursor can be at columns 1 to 1")
     check_past_the_end("", 2, 1, "has 1 line; there is no line 2")
     check_past_the_end("ab\r\ncd", 1, 4, "has 2 characters; .* columns 1 to 3, not at 4")
     check_past_the_end("ab\ncd\n", 4, 1, "has 3 lines; there is no line 4")

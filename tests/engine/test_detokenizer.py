@@ -21,7 +21,7 @@ def check_pieces(tokenizer, text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "def f():\n    return 1\n", "naïve 日本語 👩‍👩‍👧 e\u0301", "\t\r\n\f\x85"]
+    "text", ["", "a � b", "def f():\n    return 1\n", "naïve 日本語 👩‍👩‍👧 e\u0301", "\t\r\n\f\x85"]
 )
 def test_pieces_are_whole_characters(tokenizer, text):
     check_pieces(tokenizer, text)

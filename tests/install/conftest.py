@@ -2,8 +2,8 @@ import pytest
 from huggingface_hub import constants, file_download
 
 from coder_lsp.install.hub import Hub
+from testing.tiny_checkpoint import write_tiny_checkpoint
 from tests.support.stand_in_hub import stand_in_hub
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
 
 REPOSITORY = "deepseek-ai/Tiny-Coder-Base"
 CARD = "---\nlicense: other\nlicense_name: deepseek-license\n---\n# Tiny\n"

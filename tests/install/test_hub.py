@@ -151,3 +151,54 @@ def test_a_password_in_a_proxy_is_not_printed(own_session, monkeypatch):
 def test_an_endpoint_that_is_no_address_is_told(own_session, endpoint):
     with pytest.raises(InstallError, match="HF_ENDPOINT"):
         Hub(endpoint).describe(REPOSITORY, "main")
+
+
+@pytest.mark.parametrize(
+    "description", [b"[]", b"null", b"3", b"{}", b"<html>", b"", b"[" * 50_000, b"\xff"]
+)
+def test_what_no_hub_says_is_told(hub, stand_in, description):
+    stand_in.faults.description = description
+
+    with pytest.raises(InstallError, match=r"HF_ENDPOINT|holds no config"):
+        hub.describe(REPOSITORY, "main")
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {"siblings": [{}]},
+        {"siblings": [3]},
+        {"siblings": {"rfilename": "x"}},
+        {"siblings": 3},
+        {"siblings": [{"rfilename": None}]},
+        {"siblings": [{"rfilename": "config.json", "size": -5}]},
+        {"siblings": [{"rfilename": "config.json", "lfs": {"sha256": 3}}]},
+        {"siblings": [{"rfilename": "config.json", "blobId": "../../x"}]},
+        {"sha": None},
+        {"sha": 3},
+        {"sha": "../../main"},
+    ],
+)
+def test_a_description_of_another_shape_is_told(hub, stand_in, described):
+    stand_in.faults.described = described
+
+    with pytest.raises(InstallError):
+        hub.describe(REPOSITORY, "main")
+
+
+@pytest.mark.parametrize("card", [3, ["x"], "mit", None, {"license": {}}])
+def test_a_card_of_another_shape_names_no_licence(hub, stand_in, card):
+    stand_in.faults.described = {"cardData": card}
+
+    assert hub.describe(REPOSITORY, "main").license == "unknown"
+
+
+@pytest.mark.parametrize("digest", ["../../x", "A" * 40, "5eed", ""])
+def test_a_digest_that_is_none_never_becomes_a_path(hub, stand_in, digest):
+    names = ("config.json", "tokenizer.json", "model.safetensors")
+    stand_in.faults.described = {
+        "siblings": [{"rfilename": name, "size": 3, "blobId": digest} for name in names]
+    }
+
+    with pytest.raises(InstallError, match="names no checksum"):
+        hub.describe(REPOSITORY, "main")

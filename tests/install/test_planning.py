@@ -1,11 +1,12 @@
 """What a plan says before anything is done; carrying it out is tested by the command."""
 
 import json
+import shutil
 
 import pytest
 
 from coder_lsp.errors import FormatError, InstallError
-from coder_lsp.install import planning
+from coder_lsp.install import inspection, peek, planning
 from coder_lsp.install.download import download
 from coder_lsp.install.hub import Hub
 from coder_lsp.install.inspection import Inspection
@@ -14,6 +15,7 @@ from coder_lsp.install.planning import make_plan
 from coder_lsp.install.repository import PINNED_COMMITS
 from coder_lsp.models.installed_models import Origin, embedded_model_path
 from coder_lsp.paths import downloads_path, models_path
+from testing.tiny_gguf import tiny_gguf
 from tests.install.conftest import REPOSITORY
 from tests.support.ollama_folder import OllamaFolder
 from tests.support.stand_in_hub import COMMIT, LATER_COMMIT, stand_in_hub
@@ -115,8 +117,7 @@ def test_local_sources_are_planned_without_asking_anyone(checkpoint, tmp_path):
 
 def install_as(name, source, commit, **changes):
     """Put a model into the user's folder as if it had been installed."""
-    folder = models_path() / name
-    folder.mkdir(parents=True)
+    folder = shutil.copytree(embedded_model_path(), models_path() / name)
     manifest = json.loads((embedded_model_path() / "coder_lsp.json").read_text())
     (folder / "coder_lsp.json").write_text(json.dumps({**manifest, **changes}))
     Origin(source, commit).write(folder)
@@ -163,8 +164,19 @@ def test_another_model_of_the_same_name_is_never_taken_for_it(
     stand_in.commits.append(LATER_COMMIT)
     install_as("Tiny-Coder-Base-int4", source, commit, **changes)
 
-    with pytest.raises(InstallError, match=r"There is a model .*--name.*models --remove"):
+    with pytest.raises(InstallError, match=r"There is a model (.|\n)*(--name|--remove)"):
         plan_for(lambda: Hub(stand_in.url), REPOSITORY, **fields)
+
+
+def test_a_damaged_model_is_not_installed_and_the_way_out_is_named(checkpoint):
+    plan = plan_for(no_hub, checkpoint)
+    origin = plan.origin
+    folder = install_as(plan.name, origin.repository, origin.commit, precision="int4")
+    assert plan_for(no_hub, checkpoint) == plan.name
+    (folder / "tokenizer.json").write_text("{}")
+
+    with pytest.raises(InstallError, match=rf"damaged: .*tokenizer(.|\n)*--remove {plan.name}"):
+        plan_for(no_hub, checkpoint)
 
 
 def test_a_changed_file_is_another_source(checkpoint, tmp_path):
@@ -338,3 +350,17 @@ def test_what_stands_for_no_source_is_told(tmp_path, stand_in):
     ]:
         with pytest.raises(InstallError, match=message):
             plan_for(no_hub, source)
+
+
+def test_of_a_gguf_file_only_the_head_is_looked_at_before_the_user_is_asked(
+    stand_in, checkpoint, tmp_path, monkeypatch
+):
+    content = tiny_gguf(checkpoint).write(tmp_path / "x.gguf").read_bytes()
+    stand_in.files["tiny.gguf"] = content
+    monkeypatch.setattr(peek, "_HEAD_BYTES", len(content) // 2)
+    monkeypatch.setattr(planning, "inspect", inspection.inspect)
+    plan = plan_for(lambda: Hub(stand_in.url), f"{REPOSITORY}:tiny.gguf")
+
+    assert plan.inspection.has_fim
+    assert plan.inspection.size_bytes == len(content)
+    assert plan.download_bytes > len(content)

@@ -172,3 +172,37 @@ async def test_trigger_kind_counting_from_zero_is_accepted(tmp_path: Path) -> No
         )
 
         assert len(answer.items) == 1
+
+
+NAMELESS = ["file://", "file:///", "file:", "untitled:", ""]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("uri", NAMELESS)
+async def test_of_several_buffers_without_a_name_none_is_completed(
+    tmp_path: Path, uri: str
+) -> None:
+    """They share one URI, so a change that fits the first would be made in the second."""
+    arguments = write_script(
+        tmp_path,
+        {"prefix_ends_with": "first", "completion": "_one"},
+        {"prefix_ends_with": "second", "completion": "_two"},
+    )
+    async with connect(*arguments) as editor:
+        position = editor.open("first‸", uri=uri)
+        assert await editor.inline(position, uri=uri)
+
+        longer = editor.open("second\nsecond‸", uri=uri)
+        assert await editor.inline(longer, uri=uri) == []
+        editor.insert(position, "x", version=2, uri=uri)
+        assert await editor.inline(position, uri=uri) == []
+        editor.close(uri)
+        assert await editor.inline(position, uri=uri) == []
+        editor.close(uri)
+
+        position = editor.open("second‸", uri=uri)
+        (item,) = await editor.inline(position, uri=uri)
+        assert "_two" in str(item)
+        named = editor.open("first‸", uri="file:///w/a.py")
+        assert editor.open("second‸", uri="file:///w/a.py") != named
+        assert await editor.inline(named, uri="file:///w/a.py") == []

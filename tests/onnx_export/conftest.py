@@ -1,11 +1,10 @@
-import os
 from pathlib import Path
 
 import pytest
 
 from onnx_export.config import ExportConfig
 from onnx_export.export import HuggingFaceFolder, Labels, export
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
+from testing.tiny_checkpoint import write_tiny_checkpoint
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -25,17 +24,6 @@ def tiny_hf(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_fp32(tiny_hf, tmp_path_factory):
     return export_quietly(tiny_hf, tmp_path_factory.mktemp("exports") / "tiny-fp32")
-
-
-@pytest.fixture(scope="session")
-def mini_hf():
-    folder = REPOSITORY / os.environ.get("CODER_LSP_MINI_HF", "../shared/models/mini")
-    if not folder.is_dir():
-        pytest.skip(
-            f"CODER_LSP_MINI_HF: there is no folder {folder}. Parity stands on the seeded tiny "
-            "checkpoint alone."
-        )
-    return folder
 
 
 @pytest.fixture(scope="session")

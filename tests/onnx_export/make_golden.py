@@ -1,12 +1,13 @@
 """Write the golden logits: python -m tests.onnx_export.make_golden, in .venv-reference.
 
-``golden/tiny*.npz`` belong to ``tests/support/tiny_variants.py`` and hold all logits at a few
-positions. ``golden/mini.npz`` belongs to the first mini, ``golden/embedded.npz`` to the shipped
-model: at a few positions, the greatest logits and the logarithm of the sum of all exponentials,
-which watches over the rest. ``CODER_LSP_MINI_HF`` and ``CODER_LSP_EMBEDDED_HF`` name their Hugging
-Face folders; without the second, ``embedded.npz`` stays as it is.
+``golden/tiny*.npz`` belong to ``testing/tiny_variants.py`` and hold all logits at a few
+positions. ``golden/mini.npz`` belongs to the weights in ``releases/``, ``golden/embedded.npz`` to
+the shipped model: at a few positions, the greatest logits and the logarithm of the sum of all
+exponentials, which covers the other logits. ``CODER_LSP_EMBEDDED_HF`` names the shipped model's
+Hugging Face folder; without it ``embedded.npz`` stays as it is.
 """
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -15,8 +16,9 @@ import numpy as np
 import tokenizers
 
 from onnx_export.reference import Reference
-from tests.support.tiny_checkpoint import tensors_digest
-from tests.support.tiny_variants import TINY_VARIANTS, TinyVariant
+from testing.mini_weights import mini_hf_folder
+from testing.tiny_checkpoint import tensors_digest
+from testing.tiny_variants import TINY_VARIANTS, TinyVariant
 
 GOLDEN = Path(__file__).parent / "golden"
 NUM_GREATEST = 32
@@ -44,7 +46,7 @@ def main() -> None:
     for variant in TINY_VARIANTS:
         with tempfile.TemporaryDirectory() as folder:
             _write_tiny(variant, Reference(variant.write(Path(folder))))
-    mini = Path(os.environ.get("CODER_LSP_MINI_HF", "../shared/models/mini"))
+    mini = mini_hf_folder()
     _write_greatest(Reference(mini), mini / "tokenizer.json", GOLDEN / "mini.npz")
     if embedded := os.environ.get("CODER_LSP_EMBEDDED_HF"):
         tokenizer = Path(embedded, "tokenizer.json")
@@ -67,7 +69,7 @@ def _write_tiny(variant: TinyVariant, reference: Reference) -> None:
 
 def _write_greatest(reference: Reference, tokenizer_path: Path, out: Path) -> None:
     tokenizer = tokenizers.Tokenizer.from_file(str(tokenizer_path))
-    arrays = {}
+    arrays = {"weights_sha256": np.array(weights_digest(tokenizer_path.parent))}
     for i, (prefix, suffix) in enumerate(PROMPTS):
         before, after = (
             tokenizer.encode(t, add_special_tokens=False).ids for t in (prefix, suffix)
@@ -91,6 +93,12 @@ def _continue(reference: Reference, prompt: list[int]) -> list[int]:
     for _ in range(NUM_NEW_TOKENS):
         token_ids.append(int(reference.logits(token_ids)[-1].argmax()))
     return token_ids[len(prompt) :]
+
+
+def weights_digest(hf_dir: Path) -> str:
+    """Return the sha256 of a folder's weights."""
+    with (hf_dir / "model.safetensors").open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def log_sum_exp(logits: np.ndarray) -> np.ndarray:

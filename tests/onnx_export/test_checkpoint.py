@@ -13,8 +13,8 @@ from onnx_export.errors import CheckpointError
 from onnx_export.export import HuggingFaceFolder, Labels, export
 from onnx_export.safetensors_file import SafetensorsFile
 from onnx_export.weights import Weight, stacked
+from testing.tiny_checkpoint import tiny_tensors, write_tiny_checkpoint
 from tests.onnx_export.conftest import export_quietly
-from tests.support.tiny_checkpoint import tiny_tensors, write_tiny_checkpoint
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"

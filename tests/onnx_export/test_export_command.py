@@ -6,7 +6,7 @@ from click.testing import CliRunner
 
 from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.cli import command
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
+from testing.tiny_checkpoint import write_tiny_checkpoint
 
 
 def check_command(arguments, exit_code, message):

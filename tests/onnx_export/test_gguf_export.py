@@ -15,12 +15,12 @@ from onnx_export.cli import command
 from onnx_export.config import RECOMMENDED, ExportConfig
 from onnx_export.export import Labels, export
 from onnx_export.source import open_source
+from testing.parity import Sequence, load_runner
+from testing.tiny_checkpoint import write_tiny_checkpoint
+from testing.tiny_gguf import tiny_gguf
+from testing.tiny_llama import write_tiny_llama
+from testing.tiny_qwen2 import write_tiny_qwen2
 from tests.onnx_export.conftest import export_quietly
-from tests.support.parity import Sequence, load_runner
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
-from tests.support.tiny_gguf import tiny_gguf
-from tests.support.tiny_llama import write_tiny_llama
-from tests.support.tiny_qwen2 import write_tiny_qwen2
 
 # Rows of at least 32 weights, so that all of them have blocks; head_dim stays a multiple of 16.
 CHECKPOINTS = {

@@ -17,10 +17,10 @@ from onnx_export.errors import CheckpointError, ConfigError, ExportError, FimMis
 from onnx_export.export import Labels, export
 from onnx_export.gguf_file.header import read_header
 from onnx_export.source import open_source
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
-from tests.support.tiny_gguf import tiny_gguf
-from tests.support.tiny_llama import write_tiny_llama
-from tests.support.tiny_qwen2 import write_tiny_qwen2
+from testing.tiny_checkpoint import write_tiny_checkpoint
+from testing.tiny_gguf import tiny_gguf
+from testing.tiny_llama import write_tiny_llama
+from testing.tiny_qwen2 import write_tiny_qwen2
 
 
 @pytest.fixture

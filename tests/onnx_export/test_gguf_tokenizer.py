@@ -17,11 +17,11 @@ from onnx_export.gguf_file.metadata import Metadata
 from onnx_export.gguf_file.tokenizer import tokenizer_of
 from onnx_export.random_weights import RandomWeights
 from onnx_export.source import open_source
+from testing.tiny_checkpoint import write_tiny_checkpoint
+from testing.tiny_gguf import tokenizer_metadata
+from testing.tiny_qwen2 import TINY_QWEN2_CONFIG, tiny_qwen2_tokenizer
 from tests.onnx_export.conftest import REPOSITORY
 from tests.onnx_export.test_gguf_export import export_file
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
-from tests.support.tiny_gguf import tokenizer_metadata
-from tests.support.tiny_qwen2 import TINY_QWEN2_CONFIG, tiny_qwen2_tokenizer
 
 FOLDERS = ("coder_lsp", "onnx_export", "editors", "bench/sources", "bench/traces")
 SUFFIXES = {".py", ".ts", ".lua", ".el", ".go", ".rs", ".md", ".json", ".toml", ".html"}

@@ -10,8 +10,8 @@ from onnx_export.errors import ConfigError
 from onnx_export.models.deepseek_v2 import build_deepseek_v2
 from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.random_weights import RandomWeights
+from testing.tiny_checkpoint import TINY_CONFIG
 from tests.onnx_export.conftest import export_quietly
-from tests.support.tiny_checkpoint import TINY_CONFIG
 
 CACHE = ["total_length", 96]
 

@@ -8,8 +8,8 @@ from onnx_export.errors import ConfigError
 from onnx_export.export import Labels, MadeUp, export
 from onnx_export.model_types import parse_model_config, read_model_config
 from onnx_export.parameter_count import num_parameters
-from tests.support.parity import Sequence, load_runner
-from tests.support.tiny_llama import TINY_LLAMA_CONFIG, write_tiny_llama
+from testing.parity import Sequence, load_runner
+from testing.tiny_llama import TINY_LLAMA_CONFIG, write_tiny_llama
 
 BENCH = Path(__file__).parents[2] / "bench"
 

@@ -10,9 +10,10 @@ from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.config import ExportConfig
 from onnx_export.graph_run import GraphRun
 from onnx_export.recipes import INT4
+from testing.tiny_llama import write_tiny_llama
 from tests.onnx_export.conftest import export_quietly
-from tests.support.tiny_llama import write_tiny_llama
 
+FINER = replace(INT4, num_fine_layers=2)
 TOKEN_IDS = np.random.default_rng(3).integers(0, 256, 120).tolist()
 
 
@@ -56,8 +57,10 @@ def test_rounded_exports_run_and_stay_near(
     assert folder.manifest.cache.dtype == {"cpu": "float32", "cuda": "float16"}[target]
 
 
-def test_a_recipe_says_which_layers_and_projections_have_eight_bits(hf_dir, tmp_path):
-    recipe = replace(INT4, num_fine_layers=2)
+@pytest.mark.parametrize(("recipe", "layers"), [(None, {0, 1}), (FINER, {0})])
+def test_a_recipe_says_which_layers_and_projections_have_eight_bits(
+    hf_dir, tmp_path, recipe, layers
+):
     config = ExportConfig("int4", context_length=256, asked_recipe=recipe)
     out_dir = export_quietly(hf_dir, tmp_path / "out", config)
 
@@ -67,5 +70,6 @@ def test_a_recipe_says_which_layers_and_projections_have_eight_bits(hf_dir, tmp_
         if node.op_type == "MatMulNBits"
     }
     fours = {name for name, found in bits.items() if found == 4}
-    assert fours == {f"/model/layers.0/mlp/{p}_proj" for p in ("gate", "up", "down")}
+    parts = ("gate", "up", "down")
+    assert fours == {f"/model/layers.{i}/mlp/{part}_proj" for i in layers for part in parts}
     assert {found for name, found in bits.items() if name not in fours} == {8}

@@ -5,7 +5,7 @@ import pytest
 from onnx_export.config import ExportConfig
 from onnx_export.errors import ConfigError
 from onnx_export.model_types import parse_model_config, read_model_config
-from tests.support.tiny_checkpoint import TINY_CONFIG
+from testing.tiny_checkpoint import TINY_CONFIG
 
 YARN = TINY_CONFIG["rope_scaling"]
 

@@ -12,7 +12,7 @@ from onnx_export.layers.moe import mixture_of_experts
 from onnx_export.quantization_plan import QuantizationPlan
 from onnx_export.weights import Weight
 from onnx_export.weights_file import WeightsFile
-from tests.support.tiny_checkpoint import TINY_CONFIG
+from testing.tiny_checkpoint import TINY_CONFIG
 
 CONFIG = parse_deepseek_v2_config(TINY_CONFIG)
 HIDDEN, INTERMEDIATE = CONFIG.hidden_size, CONFIG.moe_intermediate_size
@@ -49,7 +49,7 @@ def run_layer(folder, precision, x):
     return session.run(["y"], {"x": x})[0]
 
 
-def expected_layer(x):
+def expected_layer(x, round_weight=lambda weight: weight):
     """Softmax over all experts, the greatest k without renormalization, times the factor."""
     weights = LayerWeights()
     logits = x @ weights.tensor("mlp.gate.weight", (CONFIG.n_routed_experts, HIDDEN)).T
@@ -58,9 +58,9 @@ def expected_layer(x):
     for token, row in enumerate(probabilities):
         for expert in np.argsort(row)[-CONFIG.num_experts_per_tok :]:
             path, half = f"mlp.experts.{expert}", (INTERMEDIATE, HIDDEN)
-            gate = weights.tensor(f"{path}.gate_proj.weight", half) @ x[token]
-            up = weights.tensor(f"{path}.up_proj.weight", half) @ x[token]
-            down = weights.tensor(f"{path}.down_proj.weight", half[::-1])
+            gate = round_weight(weights.tensor(f"{path}.gate_proj.weight", half)) @ x[token]
+            up = round_weight(weights.tensor(f"{path}.up_proj.weight", half)) @ x[token]
+            down = round_weight(weights.tensor(f"{path}.down_proj.weight", half[::-1]))
             y[token] += row[expert] * (down @ (gate / (1 + np.exp(-gate)) * up))
     return y * CONFIG.routed_scaling_factor
 
@@ -73,3 +73,15 @@ def test_experts_are_weighted_by_the_plain_softmax(tmp_path, precision, error, n
     y, expected = run_layer(tmp_path, precision, x), expected_layer(x)
 
     assert np.linalg.norm(y - expected) < error * np.linalg.norm(expected)
+
+
+def test_experts_compute_with_the_very_weights_that_four_bits_restore(tmp_path):
+    """What is left is the rounding of activations to eight bits, as the test of int8 allows it."""
+    x = np.random.default_rng(1).standard_normal((50, HIDDEN)).astype(np.float32)
+    experts = QuantizationPlan.of(ExportConfig("int4")).experts.fitted_to(HIDDEN, INTERMEDIATE)
+
+    y = run_layer(tmp_path, "int4", x)
+    expected = expected_layer(x, lambda weight: experts.restore(experts.quantize(weight)))
+
+    assert experts.has_zero_points
+    assert np.linalg.norm(y - expected) < 0.03 * np.linalg.norm(expected)

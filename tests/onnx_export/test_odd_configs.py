@@ -9,15 +9,15 @@ from coder_lsp.models.model_folder import ModelFolder
 from onnx_export.cli import command
 from onnx_export.errors import ConfigError, TokenizerError
 from onnx_export.model_types import parse_model_config
-from tests.onnx_export.conftest import export_quietly
-from tests.support.tiny_checkpoint import (
+from testing.tiny_checkpoint import (
     TINY_CONFIG,
     tiny_tokenizer,
     write_json,
     write_tiny_checkpoint,
 )
-from tests.support.tiny_llama import TINY_LLAMA_CONFIG, write_tiny_llama
-from tests.support.tiny_qwen2 import TINY_QWEN2_CONFIG, write_tiny_qwen2
+from testing.tiny_llama import TINY_LLAMA_CONFIG, write_tiny_llama
+from testing.tiny_qwen2 import TINY_QWEN2_CONFIG, write_tiny_qwen2
+from tests.onnx_export.conftest import export_quietly
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from testing.parity import WAYS, Sequence, in_chunks, load_runner, one_by_one
+from testing.tiny_checkpoint import tensors_digest
+from testing.tiny_variants import TINY_VARIANTS
 from tests.onnx_export.conftest import export_quietly
-from tests.support.parity import WAYS, Sequence, in_chunks, load_runner, one_by_one
-from tests.support.tiny_checkpoint import tensors_digest
-from tests.support.tiny_variants import TINY_VARIANTS
+from tests.onnx_export.make_golden import weights_digest
 
 GOLDEN = Path(__file__).parent / "golden"
 EMBEDDED = Path(__file__).parents[2] / "coder_lsp" / "models" / "mini"
@@ -53,7 +54,9 @@ def tiny_runner(variant, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def mini_runner(mini_fp32):
+def mini_runner(mini_hf, mini_fp32):
+    if str(np.load(GOLDEN / "mini.npz")["weights_sha256"]) != weights_digest(mini_hf):
+        pytest.skip(f"golden/mini.npz belongs to other weights than those in {mini_hf}.")
     return load_runner(mini_fp32)
 
 

@@ -12,11 +12,11 @@ from onnx_export.config import ExportConfig
 from onnx_export.errors import VerificationError
 from onnx_export.reference import Reference
 from onnx_export.verify import Comparison, require_agreement, verify
+from testing.parity import WAYS, Sequence, load_runner
+from testing.tiny_checkpoint import write_tiny_checkpoint
+from testing.tiny_llama import write_tiny_llama
+from testing.tiny_qwen2 import write_tiny_qwen2
 from tests.onnx_export.conftest import export_quietly
-from tests.support.parity import WAYS, Sequence, load_runner
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
-from tests.support.tiny_llama import write_tiny_llama
-from tests.support.tiny_qwen2 import write_tiny_qwen2
 
 pytestmark = pytest.mark.reference
 TOLERANCE = 1e-3

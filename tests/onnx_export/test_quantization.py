@@ -203,3 +203,17 @@ def test_a_block_is_made_smaller_until_it_divides_the_rows(row_lengths, block_si
 def test_rows_that_no_block_divides_are_refused():
     with pytest.raises(ConfigError, match="Rows of 100 weights cannot be quantized"):
         Quantization(4, 32).fitted_to(100)
+
+
+@pytest.mark.parametrize("quantization", GRIDS[:4], ids=str)
+def test_rows_are_the_same_however_they_are_parted(quantization):
+    """So that an export continues anywhere, with any number of threads, and has the same sums."""
+    weight = np.random.default_rng(0).standard_normal((1500, 256)).astype(np.float32)
+
+    whole = list(quantization.stream("a", [weight]))
+    parted = list(quantization.stream("a", np.array_split(weight, 7)))
+
+    integers = parted[:7]
+    assert (np.concatenate(integers) == whole[0]).all()
+    for one, other in zip(whole[1:], parted[7:], strict=True):
+        assert (one == other).all()

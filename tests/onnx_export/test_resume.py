@@ -21,8 +21,8 @@ from onnx_export.errors import OutputError, RoomError
 from onnx_export.export import HuggingFaceFolder, Labels, MadeUp, export
 from onnx_export.partial_folder import JOURNAL_NAME, partial_path
 from onnx_export.source import open_source
+from testing.tiny_gguf import tiny_gguf
 from tests.onnx_export.conftest import REPOSITORY, export_quietly
-from tests.support.tiny_gguf import tiny_gguf
 
 INT4 = ExportConfig("int4")
 WEIGHTS = "model.onnx.data"

@@ -7,7 +7,7 @@ import pytest
 
 from onnx_export.deepseek_v2_config import parse_deepseek_v2_config
 from onnx_export.rope import attention_factor, inverse_frequencies, softmax_scale
-from tests.support.tiny_checkpoint import TINY_CONFIG
+from testing.tiny_checkpoint import TINY_CONFIG
 
 LITE = parse_deepseek_v2_config(TINY_CONFIG)
 

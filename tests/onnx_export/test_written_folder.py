@@ -11,9 +11,8 @@ from onnx_export.config import ExportConfig
 from onnx_export.errors import ConfigError, OutputError, TokenizerError
 from onnx_export.export import Labels, MadeUp, export
 from onnx_export.random_weights import RandomWeights
-from tests.onnx_export.conftest import REPOSITORY, export_quietly
-from tests.support.parity import Sequence, load_runner
-from tests.support.tiny_checkpoint import (
+from testing.parity import Sequence, load_runner
+from testing.tiny_checkpoint import (
     FIM_TOKENS,
     TINY_CONFIG,
     tiny_tensors,
@@ -21,12 +20,13 @@ from tests.support.tiny_checkpoint import (
     write_json,
     write_tiny_checkpoint,
 )
-from tests.support.tiny_llama import (
+from testing.tiny_llama import (
     TINY_LLAMA_CONFIG,
     tiny_llama_tensors,
     tiny_llama_tokenizer,
     write_tiny_llama,
 )
+from tests.onnx_export.conftest import REPOSITORY, export_quietly
 
 
 def test_the_manifest_is_understood_by_its_reader(tiny_fp32):

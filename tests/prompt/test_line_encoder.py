@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from coder_lsp.prompt.line_encoder import LineEncoder, lines_of
 from coder_lsp.tokenizer import Tokenizer
-from tests.support.tiny_qwen2 import tiny_qwen2_tokenizer
+from testing.tiny_qwen2 import tiny_qwen2_tokenizer
 
 CODE = "def f(x):\n    return [1,  2]   \n\n\n\tif x :\n  # naïve 日本 \n    \n"
 

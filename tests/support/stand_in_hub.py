@@ -43,6 +43,7 @@ class Faults:
 
     ``status`` is answered to everything, with ``error_code`` as the hub names errors.
     ``appended`` is sent behind a file without notice; ``unsized`` files are listed without a size.
+    ``described`` changes what is said of the repository, ``description`` replaces it.
     ``stall_at``: after so many bytes the server goes silent until ``stalled`` is waited for.
     """
 
@@ -50,6 +51,8 @@ class Faults:
     corrupt: set[str] = field(default_factory=set)
     appended: dict[str, bytes] = field(default_factory=dict)
     unsized: set[str] = field(default_factory=set)
+    described: dict[str, object] = field(default_factory=dict)
+    description: bytes | None = None
     status: int | None = None
     error_code: str | None = None
     stall_at: int | None = None
@@ -197,7 +200,10 @@ class _HubAnswers(_Answers):
             "cardData": card,
             "siblings": siblings,
         }
+        info |= self.hub.faults.described
         body = json.dumps(entries if what == "tree" else info).encode()
+        if self.hub.faults.description is not None:
+            body = self.hub.faults.description
         self.send(200, body, {"Content-Type": "application/json"})
 
     def _resolve(self, repository: str, revision: str, name: str) -> None:

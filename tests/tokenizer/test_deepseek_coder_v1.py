@@ -3,8 +3,8 @@
 import pytest
 
 from coder_lsp.tokenizer import Tokenizer
-from tests.support.tiny_checkpoint import FIM_TOKENS, write_json
-from tests.support.tiny_llama import ADDED_TOKENS, LETTERS, tiny_llama_tokenizer
+from testing.tiny_checkpoint import FIM_TOKENS, write_json
+from testing.tiny_llama import ADDED_TOKENS, LETTERS, tiny_llama_tokenizer
 from tests.support.tokens import text_of
 
 

@@ -48,6 +48,51 @@ def test_what_is_no_tokenizer_is_refused_with_its_path(tmp_path, content):
         Tokenizer(path)
 
 
+def change_added(document):
+    document["added_tokens"] = [{"id": 0}]
+
+
+def change_added_id(document):
+    document["added_tokens"][0]["id"] = "first"
+
+
+def change_added_kind(document):
+    document["added_tokens"] = [7]
+
+
+def change_vocabulary(document):
+    document["model"]["vocab"]["日本"] = 8191
+
+
+def change_merges(document):
+    document["model"]["merges"] = "none"
+
+
+def change_decoder(document):
+    document["decoder"] = ["ByteLevel"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_added,
+        change_added_id,
+        change_added_kind,
+        change_vocabulary,
+        change_merges,
+        change_decoder,
+    ],
+)
+def test_a_tokenizer_with_a_part_that_is_odd_is_refused_with_its_path(tmp_path, change):
+    document = json.loads(ModelFolder.read(embedded_model_path()).tokenizer_path.read_bytes())
+    change(document)
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+
+    with pytest.raises(ModelFolderError, match=r"tokenizer\.json"):
+        Tokenizer(path)
+
+
 def test_a_missing_tokenizer_is_refused(tmp_path):
     with pytest.raises(ModelFolderError, match="again"):
         Tokenizer(tmp_path / "tokenizer.json")

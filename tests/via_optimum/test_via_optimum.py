@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.parity import Sequence, load_runner
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
-from tests.support.tiny_llama import write_tiny_llama
+from testing.parity import Sequence, load_runner
+from testing.tiny_checkpoint import write_tiny_checkpoint
+from testing.tiny_llama import write_tiny_llama
 
 pytestmark = pytest.mark.reference
 GOLDEN = Path(__file__).parents[1] / "onnx_export" / "golden"

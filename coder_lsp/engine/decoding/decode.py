@@ -9,19 +9,20 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from coder_lsp.cancellation import CancellationToken
+from coder_lsp.engine.prefill_pace import FIRST_CHUNK, PrefillPace
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     import numpy.typing as npt
 
-    from coder_lsp.cancellation import CancellationToken
     from coder_lsp.engine.cache.kv_cache import KVCache
     from coder_lsp.engine.decoding.drafter import Drafts
     from coder_lsp.engine.decoding.forced_text import ForcedText
     from coder_lsp.engine.decoding.sampler import SampledToken, Sampler
     from coder_lsp.engine.model_runner import ModelRunner
-    from coder_lsp.engine.prefill_pace import PrefillPace
 
     Logits = npt.NDArray[np.float32]
 
@@ -49,6 +50,15 @@ def prefill(
             on_progress(cache.offset / len(token_ids))
     last: Logits = logits[-1]
     return last
+
+
+def measure_pace(runner: ModelRunner, token_ids: Sequence[int], num_layers: int) -> PrefillPace:
+    """Compute the tokens repeatedly, so that windows can be chosen. This also warms up."""
+    prompt = list(token_ids) * FIRST_CHUNK
+    warm_up, pace = PrefillPace(num_layers), PrefillPace(num_layers)
+    for recorder in (warm_up, pace, pace):  # the first run also allocates
+        prefill(runner, runner.create_cache(len(prompt)), prompt, recorder, CancellationToken())
+    return pace
 
 
 def decode(

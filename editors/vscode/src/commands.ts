@@ -8,7 +8,7 @@ import * as vscode from 'vscode';
 import type { CoderClient } from './client.js';
 import type { Installer } from './installer.js';
 import { menuEntries } from './menu.js';
-import { readModels } from './modelList.js';
+import { readCatalogue, readModels } from './modelList.js';
 import type { Settings } from './settings.js';
 import { showQuickSuggestions } from './suggestions.js';
 import { describeUsage, readUsage } from './usage.js';
@@ -92,22 +92,53 @@ async function showStatistics({ client }: Parts): Promise<void> {
 }
 
 async function chooseModel({ client, settings }: Parts): Promise<void> {
-  const location = client.locate();
-  if (location.kind === 'missing') {
-    throw new Error(location.message);
-  }
-  const { stdout } = await promisify(execFile)(location.command, ['models', '--json']);
-  const folder = { label: '$(folder-opened) Another folder…', description: '', model: undefined };
-  const chosen = await vscode.window.showQuickPick([...readModels(stdout), folder], {
+  const command = program(client);
+  const models = readModels(await output(command, ['models', '--json']));
+  const other = { label: '$(cloud-download) Install another model…', model: undefined };
+  const folder = { label: '$(folder-opened) Another folder…', model: undefined };
+  const chosen = await vscode.window.showQuickPick([...models, other, folder], {
     title: 'Which model should complete?',
     matchOnDescription: true,
   });
-  if (chosen !== undefined) {
+  if (chosen === other) {
+    await installModel(command);
+  } else if (chosen !== undefined) {
     const model = chosen.model ?? (await chooseFolder());
     if (model !== undefined) {
       await settings.change('model', model);
     }
   }
+}
+
+/** Show the catalogue; the terminal then asks whether the licence is accepted. */
+async function installModel(command: string): Promise<void> {
+  const title = 'Measuring this machine for two seconds…';
+  const listed = output(command, ['install', '--list', '--json']);
+  const location = vscode.ProgressLocation.Notification;
+  const json = await vscode.window.withProgress({ location, title }, () => listed);
+  const chosen = await vscode.window.showQuickPick(readCatalogue(json), {
+    title: 'Which model should be installed?',
+    matchOnDescription: true,
+    matchOnDetail: true,
+  });
+  if (chosen !== undefined) {
+    const name = `Install ${chosen.label}`;
+    const shellArgs = ['install', chosen.source];
+    vscode.window.createTerminal({ name, shellPath: command, shellArgs }).show();
+  }
+}
+
+function program(client: CoderClient): string {
+  const location = client.locate();
+  if (location.kind === 'missing') {
+    throw new Error(location.message);
+  }
+  return location.command;
+}
+
+async function output(command: string, args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(command, args);
+  return stdout;
 }
 
 async function chooseFolder(): Promise<string | undefined> {

@@ -14,6 +14,8 @@ import { createStatusItem, showStatus } from './statusItem.js';
 import { offerQuickSuggestions } from './suggestions.js';
 
 /** One client for the window, however many folders it has open. */
+const SUGGESTION_MS = 30_000;
+
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const settings = new Settings(context.extension);
   const environment = path.join(context.globalStorageUri.fsPath, 'environment');
@@ -23,6 +25,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const parts = { extension: context.extension, client, installer, settings, log };
   const statusItem = createStatusItem();
   showStatus(statusItem, client.currentStatus);
+  let hasSuggested = false;
   context.subscriptions.push(
     log,
     statusItem,
@@ -32,6 +35,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       void vscode.commands.executeCommand('setContext', 'coderLsp.status', status.kind);
       if (status.kind === 'ready') {
         void vscode.commands.executeCommand('setContext', 'coderLsp.hasBeenReady', true);
+      }
+      if (status.suggestion !== undefined && !hasSuggested) {
+        hasSuggested = true;
+        vscode.window.setStatusBarMessage(`coder-lsp: ${status.suggestion}`, SUGGESTION_MS);
       }
       if (status.kind === 'ready') {
         void offerQuickSuggestions(context.globalState);

@@ -27,7 +27,7 @@ export function menuEntries(status: Status, model: string): MenuEntry[] {
   entries.push(
     {
       label: '$(chip) Choose the model…',
-      description: model === '' ? 'the embedded model' : model,
+      description: model === '' ? 'the default model' : model,
       command: 'coderLsp.chooseModel',
     },
     { label: '$(graph) Statistics', command: 'coderLsp.stats' },

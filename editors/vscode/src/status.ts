@@ -17,6 +17,8 @@ export interface Status {
   readonly kind: StatusKind;
   readonly message: string;
   readonly progress: number | null;
+  /** What would complete better; said once. */
+  readonly suggestion?: string;
   /** What the user can do about it; ours, never sent by the server. */
   readonly remedy?: Remedy;
 }
@@ -39,7 +41,7 @@ export function readStatus(sent: unknown): Status | undefined {
   if (typeof sent !== 'object' || sent === null) {
     return undefined;
   }
-  const { kind, message, progress } = sent as Record<string, unknown>;
+  const { kind, message, progress, suggestion } = sent as Record<string, unknown>;
   const known = STATUS_KINDS.find((name) => name === kind);
   if (known === undefined) {
     return undefined;
@@ -48,6 +50,7 @@ export function readStatus(sent: unknown): Status | undefined {
     kind: known,
     message: typeof message === 'string' ? message : '',
     progress: typeof progress === 'number' ? Math.round(Math.min(100, Math.max(0, progress))) : null,
+    ...(typeof suggestion === 'string' ? { suggestion } : {}),
   };
 }
 

@@ -33,6 +33,10 @@ function tooltip(heading: string, status: Status): vscode.MarkdownString {
   text.appendMarkdown(`**${heading}**\n\n`);
   // What the server says is text and not Markdown: a path in it may hold anything.
   text.appendText(status.message);
+  if (status.suggestion !== undefined) {
+    text.appendMarkdown('\n\n');
+    text.appendText(status.suggestion);
+  }
   if (status.remedy !== undefined) {
     text.isTrusted = { enabledCommands: [status.remedy.command] };
     text.appendMarkdown(`\n\n[${status.remedy.title}](command:${status.remedy.command})`);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 
 import { documentSelector } from '../src/languages.js';
 import { menuEntries } from '../src/menu.js';
-import { readModels } from '../src/modelList.js';
+import { readCatalogue, readModels } from '../src/modelList.js';
 import { RestartPolicy } from '../src/restartPolicy.js';
 import {
   serverOptions,
@@ -43,6 +43,7 @@ test('a status is read with what can be read of it', () => {
     progress: 100,
   });
   expect(readStatus({ kind: 'ready' })).toEqual({ kind: 'ready', message: '', progress: null });
+  expect(readStatus({ kind: 'ready', suggestion: 'More.' })?.suggestion).toBe('More.');
 });
 
 function commands(of: Status): string[] {
@@ -111,7 +112,7 @@ test('languages become filters, a star all of them', () => {
   expect(documentSelector([])).toEqual([]);
 });
 
-test('the embedded model is chosen by an empty setting', () => {
+test('the embedded model is chosen by its own word, others by their paths', () => {
   const model = { error: null, license: 'MIT', precision: 'int8', size_bytes: 20_350_635 };
   const listed = [
     { ...model, name: 'mini', path: '/a/mini', embedded: true },
@@ -120,11 +121,37 @@ test('the embedded model is chosen by an empty setting', () => {
   ];
 
   expect(readModels(JSON.stringify(listed))).toEqual([
-    { label: 'mini', description: 'embedded, int8, 20 MB, MIT', model: '' },
+    { label: 'mini', description: 'embedded, int8, 20 MB, MIT', model: 'embedded' },
     { label: 'lite', description: 'int8, 20 MB, MIT, /b/lite', model: '/b/lite' },
     { label: 'bad', description: 'no manifest, /b/bad', model: '/b/bad' },
   ]);
   expect(() => readModels('{}')).toThrow('list');
+});
+
+test('a known model is shown with what it takes and gives', () => {
+  const model = {
+    name: 'Small',
+    source: 'some/Small',
+    license: 'mit',
+    download_bytes: 3.1e9,
+    disk_bytes: 1.4e9,
+    memory_bytes: 1.9e9,
+    predicted: { prefill_tokens_per_second: 160.2, decode_tokens_per_second: 24.6 },
+    is_installed: false,
+    is_recommended: true,
+  };
+
+  expect(readCatalogue(JSON.stringify([model]))).toEqual([
+    {
+      label: 'Small',
+      description: 'recommended, mit',
+      detail:
+        '3.1 GB to download, 1.4 GB on disk, 1.9 GB of memory; ' +
+        '160 tokens read and 25 tokens written per second here',
+      source: 'some/Small',
+    },
+  ]);
+  expect(() => readCatalogue('{}')).toThrow('install --list');
 });
 
 test('counts are told in words', () => {

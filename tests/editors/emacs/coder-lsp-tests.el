@@ -199,5 +199,24 @@
           (coder-lsp--take-status 'none kind message progress))
         (should (equal (substring-no-properties (coder-lsp-mode-line)) shown))))))
 
+(ert-deftest coder-lsp-tests-a-suggestion-is-shown-once ()
+  (let ((coder-lsp--has-suggested nil)
+        (native-comp-enable-subr-trampolines nil) ; needs a compiler to replace a primitive
+        (shown nil))
+    (cl-letf (((symbol-function 'message)
+               (lambda (format &rest arguments) (push (apply #'format format arguments) shown))))
+      (dolist (suggestion '(nil "Install more." "Install more."))
+        (coder-lsp--take-status 'none "ready" "" nil suggestion)))
+    (should (equal shown '("coder-lsp: Install more.")))))
+
+(ert-deftest coder-lsp-tests-a-known-model-is-a-line-and-a-source ()
+  (should
+   (equal (coder-lsp--known-model
+           '( :name "Small" :source "some/Small" :license "mit" :download_bytes 3100000000
+              :memory_bytes 1900000000 :is_installed nil :is_recommended t
+              :predicted (:decode_tokens_per_second 24.6)))
+          '("Small (recommended, 3.1 GB to download, 1.9 GB of memory, 25 tokens/s, mit)"
+            . "some/Small"))))
+
 (provide 'coder-lsp-tests)
 ;;; coder-lsp-tests.el ends here

@@ -60,7 +60,9 @@ def test_a_model_is_chosen_for_good(editor, project):
     editor.terminal.type_text("mini")
     editor.terminal.press("Enter")
     editor.terminal.wait_for("Wrote")
-    assert '\'(coder-lsp-model "")' in (project.home / ".emacs.d" / "init.el").read_text("utf-8")
+    assert '\'(coder-lsp-model "embedded")' in (project.home / ".emacs.d" / "init.el").read_text(
+        "utf-8"
+    )
 
 
 def test_restarting_a_server_that_lives(editor, project):

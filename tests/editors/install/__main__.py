@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from bench.errors import PeerError
+from testing.errors import InstallationError
 from tests.editors.install import programs
 
 
@@ -19,7 +19,7 @@ def main(names: tuple[str, ...]) -> None:
     for name in names or programs.names():
         try:
             program = programs.installed(name)
-        except PeerError as exc:
+        except InstallationError as exc:
             sys.exit(f"{name}: {exc}")
         click.echo(f"{name}: {program}")
 

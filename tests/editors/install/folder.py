@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-import platformdirs
+from testing.cache_folder import cache_folder
 
 ENVIRONMENT_VARIABLE = "CODER_LSP_EDITORS_DIR"
 
@@ -11,6 +11,6 @@ ENVIRONMENT_VARIABLE = "CODER_LSP_EDITORS_DIR"
 def editors_folder() -> Path:
     """Return the folder of all editors, made if need be: the variable's, else the user's cache."""
     named = os.environ.get(ENVIRONMENT_VARIABLE)
-    folder = Path(named) if named else platformdirs.user_cache_path("coder-lsp") / "editors"
+    folder = Path(named) if named else cache_folder() / "editors"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

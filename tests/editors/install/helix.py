@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.install.debian import unpack_packages
+from testing.debian_packages import unpack_packages
 from tests.editors.install.debian_program import relink, write_launcher
 from tests.editors.install.folder import editors_folder
 

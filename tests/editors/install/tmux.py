@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from bench.install.debian import unpack_packages
+from testing.debian_packages import unpack_packages
 from tests.editors.install.debian_program import relink
 from tests.editors.install.folder import editors_folder
 

@@ -6,17 +6,21 @@ from pathlib import Path
 
 import filelock
 
-from bench.errors import PeerError
+from testing.errors import InstallationError
 from tests.editors.install.node import install as node
 from tests.editors.install.node import node_environment, run_npm
 
 _ROOT = Path(__file__).parents[3]
 _SOURCE = _ROOT / "editors" / "vscode"
 _PARTS = ("scripts", "images", "media", "src")
+_WHEEL_FILES = ("pyproject.toml", "README.md", "LICENSE")
 
 
 def install() -> Path:
-    """Package the extension unless that is done, and return the ``.vsix``. Raises ``PeerError``."""
+    """Package the extension unless that is done, and return the ``.vsix``.
+
+    Raises ``InstallationError``.
+    """
     vsix = _SOURCE / "coder-lsp.vsix"
     installed = _SOURCE / "node_modules" / ".package-lock.json"
     with filelock.FileLock(_SOURCE / ".package.lock"):
@@ -39,7 +43,7 @@ def package_extension(source: Path, target: Path) -> Path:
         check=False,
     )
     if result.returncode != 0:
-        raise PeerError(f"{source.name} cannot be packaged: {result.stderr}")
+        raise InstallationError(f"{source.name} cannot be packaged: {result.stderr}")
     return target
 
 
@@ -48,9 +52,11 @@ def _sources() -> Iterable[Path]:
     yield from _SOURCE.glob("*.*")
     for part in _PARTS:
         yield from (_SOURCE / part).rglob("*.*")
+    yield from (_ROOT / name for name in _WHEEL_FILES)
     for package in ("coder_lsp", "onnx_export"):
-        yield from (_ROOT / package).rglob("*.py")
-        yield from (_ROOT / package).rglob("*.json")
+        for path in (_ROOT / package).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                yield path
 
 
 def _is_stale(target: Path, sources: Iterable[Path]) -> bool:

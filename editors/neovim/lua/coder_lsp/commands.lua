@@ -55,7 +55,19 @@ local SUBCOMMANDS = {
     end,
     arguments = {},
   },
+  install = {
+    run = function()
+      require('coder_lsp.models').install()
+    end,
+    arguments = {},
+  },
   log = { run = log, arguments = {} },
+  model = {
+    run = function()
+      require('coder_lsp.models').choose()
+    end,
+    arguments = {},
+  },
   reload = { run = reload, arguments = {} },
   restart = { run = server.restart, arguments = {} },
   snooze = { run = snooze, arguments = { '0', '10', '30', '60' } },

@@ -7,6 +7,7 @@ local M = {}
 ---@field kind 'starting'|'loading'|'ready'|'busy'|'off'|'snoozed'|'error'|'ended'|'stopped'
 ---@field message string
 ---@field progress? number In percent.
+---@field suggestion? string What would complete better.
 
 local MESSAGE_MS = 100 -- within which Neovim has shown a message
 
@@ -16,6 +17,7 @@ local STOPPED = { kind = 'stopped', message = 'The server is not running.' }
 ---@type coder_lsp.Status
 local current = STOPPED
 local has_told = false
+local has_suggested = false
 
 ---@param status coder_lsp.Status
 local function change(status)
@@ -47,6 +49,10 @@ function M.set(client_id, status)
   has_told = true
   local progress = status.progress ~= vim.NIL and status.progress or nil
   change({ kind = status.kind, message = status.message, progress = progress })
+  if type(status.suggestion) == 'string' and not has_suggested then
+    has_suggested = true
+    server.tell(status.suggestion)
+  end
   -- Ghost text that stands there still would say that completions are on.
   if status.kind == 'off' or status.kind == 'snoozed' then
     local client = vim.lsp.get_client_by_id(client_id)

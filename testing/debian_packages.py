@@ -16,9 +16,11 @@ from pathlib import Path
 
 import filelock
 
-from bench.errors import PeerError
+from testing.errors import InstallationError
 
 SUITE = "sid"
+"""Whatever the mirror has today: Debian keeps dated suites on another server, which a machine that
+reaches nothing but its mirror cannot ask."""
 _SOURCES = Path("/etc/apt")
 _LISTS_ARE_FRESH_SECONDS = 24 * 3600
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -29,19 +31,21 @@ _MIRROR = re.compile(r"^(?:URIs:|deb(?:-src)?)\s.*?(https?://\S+/debian)/?(?:\s|
 def unpack_packages(packages: Sequence[str], folder: Path) -> Path:
     """Unpack packages and their dependencies; return the folder that stands for ``/``.
 
-    A folder that has been filled already is left as it is. Folders beside each other share apt's
-    lists, and wait for each other. Raises ``PeerError``.
+    A folder that is complete already is left as it is; its file ``complete`` lists the packages and
+    their versions. Folders beside each other share apt's lists, and wait for each other. Raises
+    ``InstallationError``.
     """
     root, done = folder / "root", folder / "complete"
     folder.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder.parent / "apt.lock"):
         if not done.exists():
-            _download_and_unpack(packages, folder, root)
-            done.touch()
+            versions = _download_and_unpack(packages, folder, root)
+            done.write_text("\n".join((*versions, "")), encoding="utf-8")
     return root
 
 
-def _download_and_unpack(packages: Sequence[str], folder: Path, root: Path) -> None:
+def _download_and_unpack(packages: Sequence[str], folder: Path, root: Path) -> list[str]:
+    """Return what was unpacked, as ``package=version``."""
     _require_tools(packages)
     apt = folder.parent / "apt"
     config = _write_config(apt)
@@ -50,7 +54,7 @@ def _download_and_unpack(packages: Sequence[str], folder: Path, root: Path) -> N
     plan = _apt(config, "install", "--simulate", "-qq", *packages)
     wanted = [f"{m[1]}={m[2]}" for m in re.finditer(r"^Inst (\S+) \((\S+)", plan, re.MULTILINE)]
     if not wanted:
-        raise PeerError(f"Debian's {SUITE} does not offer {', '.join(packages)}.")
+        raise InstallationError(f"Debian's {SUITE} does not offer {', '.join(packages)}.")
     archives = folder / "archives"
     archives.mkdir(exist_ok=True)
     _apt(config, "download", "-qq", *wanted, cwd=archives)
@@ -62,6 +66,7 @@ def _download_and_unpack(packages: Sequence[str], folder: Path, root: Path) -> N
     for archive in sorted(archives.glob("*.deb")):
         _unpack(archive, root)
     shutil.rmtree(archives)
+    return wanted
 
 
 def _has_fresh_lists(apt: Path) -> bool:
@@ -74,7 +79,7 @@ def _has_fresh_lists(apt: Path) -> bool:
 def _require_tools(packages: Sequence[str]) -> None:
     missing = [tool for tool in _TOOLS if shutil.which(tool) is None]
     if missing or not _KEYRING.exists():
-        raise PeerError(
+        raise InstallationError(
             f"Only Debian and its relatives have what this needs ({', '.join(_TOOLS)} and Debian's "
             f"archive keyring). Install {', '.join(packages)} as your system has it, and put the "
             "program on PATH."
@@ -112,7 +117,9 @@ def _mirror() -> str:
     for path in (_SOURCES / "sources.list", *sorted((_SOURCES / "sources.list.d").glob("*"))):
         if path.is_file() and (match := _MIRROR.search(path.read_text(encoding="utf-8"))):
             return match[1]
-    raise PeerError(f"No Debian mirror is named in {_SOURCES}; this machine's apt has none.")
+    raise InstallationError(
+        f"No Debian mirror is named in {_SOURCES}; this machine's apt has none."
+    )
 
 
 def _apt(config: Path, *arguments: str, cwd: Path | None = None) -> str:
@@ -127,7 +134,7 @@ def _apt(config: Path, *arguments: str, cwd: Path | None = None) -> str:
     )
     if result.returncode != 0:
         tail = "\n".join(result.stderr.splitlines()[-5:])
-        raise PeerError(f"{' '.join(command[:2])} failed:\n{tail}")
+        raise InstallationError(f"{' '.join(command[:2])} failed:\n{tail}")
     return result.stdout
 
 
@@ -144,4 +151,6 @@ def _unpack(archive: Path, root: Path) -> None:
             capture_output=True,
         )
     if files.returncode != 0:
-        raise PeerError(f"{archive.name} cannot be unpacked: {files.stderr.decode().strip()}")
+        raise InstallationError(
+            f"{archive.name} cannot be unpacked: {files.stderr.decode().strip()}"
+        )

@@ -1,14 +1,15 @@
 """The tiny checkpoints as model folders that the engine loads."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from onnx_export.config import ExportConfig
 from onnx_export.export import HuggingFaceFolder, Labels, export
-from tests.support.tiny_checkpoint import write_tiny_checkpoint
-from tests.support.tiny_llama import write_tiny_llama
-from tests.support.tiny_qwen2 import write_tiny_qwen2
+from testing.tiny_checkpoint import write_tiny_checkpoint
+from testing.tiny_llama import write_tiny_llama
+from testing.tiny_qwen2 import write_tiny_qwen2
 
-WRITERS = {
+WRITERS: Mapping[str, Callable[[Path], Path]] = {
     "deepseek_v2": write_tiny_checkpoint,
     "llama": write_tiny_llama,
     "qwen2": write_tiny_qwen2,

@@ -17,7 +17,12 @@ def test_exactness_is_measured_as_the_issue_names_it(mini_hf, tmp_path, precisio
 
     assert result.exit_code == 0, result.output
     document = json.loads(path.read_text())
-    for figures in (document, document["tiny_with_yarn"], document["tiny_llama"]):
+    for figures in (
+        document,
+        document["tiny_with_yarn"],
+        document["tiny_llama"],
+        document["tiny_qwen2"],
+    ):
         assert figures["prompts"] == 2
         assert figures["precision"] == precision
         if precision == "fp32":

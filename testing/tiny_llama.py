@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-from tests.support.tiny_checkpoint import (
+from testing.tiny_checkpoint import (
     FIM_TOKENS,
     mlp_shapes,
     seeded_tensors,

@@ -195,13 +195,13 @@ def _tensors(
         if name.startswith("mlp.experts."):
             continue
         tensors[f"{block}{_NAMES[name]}.{kind}"] = _arranged(config, name, tensor)
-    for layer in range(config["num_hidden_layers"]):
+    for number in range(config["num_hidden_layers"]):
         for projection in ("gate", "up", "down"):
-            path = f"model.layers.{layer}.mlp.experts"
+            path = f"model.layers.{number}.mlp.experts"
             name = f"{projection}_proj.weight"
-            experts = [source[f"{path}.{i}.{name}"] for i in range(_num_experts(config, layer))]
+            experts = [source[f"{path}.{i}.{name}"] for i in range(_num_experts(config, number))]
             if experts:
-                tensors[f"blk.{layer}.ffn_{projection}_exps.weight"] = np.stack(experts)
+                tensors[f"blk.{number}.ffn_{projection}_exps.weight"] = np.stack(experts)
     return tensors
 
 

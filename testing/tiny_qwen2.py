@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import save_file
 
-from tests.support.tiny_checkpoint import seeded_tensors, tiny_tokenizer, write_json
-from tests.support.tiny_llama import llama_shapes
+from testing.tiny_checkpoint import seeded_tensors, tiny_tokenizer, write_json
+from testing.tiny_llama import llama_shapes
 
 # Rotary settings and names of fields are Qwen2.5-Coder 0.5B's.
 TINY_QWEN2_CONFIG: dict[str, Any] = {

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tests.support.tiny_checkpoint import TINY_CONFIG, tiny_tensors, write_tiny_checkpoint
-from tests.support.tiny_llama import TINY_LLAMA_CONFIG, tiny_llama_tensors, write_tiny_llama
-from tests.support.tiny_qwen2 import TINY_QWEN2_CONFIG, tiny_qwen2_tensors, write_tiny_qwen2
+from testing.tiny_checkpoint import TINY_CONFIG, tiny_tensors, write_tiny_checkpoint
+from testing.tiny_llama import TINY_LLAMA_CONFIG, tiny_llama_tensors, write_tiny_llama
+from testing.tiny_qwen2 import TINY_QWEN2_CONFIG, tiny_qwen2_tensors, write_tiny_qwen2
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def in_chunks(sequence: Sequence, token_ids: list[int]) -> Logits:
 
 
 def one_by_one(sequence: Sequence, token_ids: list[int]) -> Logits:
-    """A short prompt, then single tokens."""
+    """Read a short prompt, then single tokens."""
     return sequence.append_in_chunks(token_ids, [5])
 
 

@@ -1,0 +1,1 @@
+"""Models, packages and checks that the tests and the benchmarks share; it imports neither."""
