@@ -28,7 +28,8 @@ class Tokenizer:
     def __init__(self, path: Path) -> None:
         """Read the file. Raises ``ModelFolderError``."""
         document = _read(path)
-        plain = {**document, "added_tokens": []}
+        # Qwen2's normalizer composes accents: its tokens would spell another text than the user's.
+        plain = {**document, "added_tokens": [], "normalizer": None}
         try:
             added = document.get("added_tokens") or ()
             self._added = {str(token["content"]): int(token["id"]) for token in added}

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from onnx_export.checkpoint import Checkpoint, weight_files
 from onnx_export.config import CONFIG_NAME, RECOMMENDED, Precision
-from onnx_export.errors import CheckpointError
+from onnx_export.errors import CheckpointError, ConfigError
 from onnx_export.model_card import license_of
 from onnx_export.model_types import KnownConfig, read_model_config
 from onnx_export.origin import Origin, has_chat_template, says_instruct
@@ -68,6 +68,7 @@ class HuggingFaceFolder:
     def read_config(self) -> KnownConfig:
         """Return the model's configuration. Raises ``ConfigError``."""
         require_original_folder(self.path)
+        _require_no_gguf_instead(self.path)
         return read_model_config(self.path / CONFIG_NAME)
 
     def read_tokenizer(self) -> TokenizerFile:
@@ -166,6 +167,16 @@ class MadeUp:
     def weight_types(self) -> dict[str, int]:
         """How many weights have which type, if the source says so before it is read."""
         return {}
+
+
+def _require_no_gguf_instead(folder: Path) -> None:
+    """Raise ``ConfigError`` for a folder that holds a GGUF file in place of a checkpoint."""
+    found = sorted(folder.glob("*.gguf"))
+    if found and not (folder / CONFIG_NAME).is_file():
+        raise ConfigError(
+            f"{folder} is no Hugging Face folder, but it holds {found[0].name}. Name that file "
+            "instead of the folder."
+        )
 
 
 def open_source(path: Path) -> Source:

@@ -395,6 +395,13 @@ def test_parts_of_a_split_model_that_do_not_belong_together_are_refused(content,
     (tmp_path / "out").mkdir()
 
 
+def test_a_folder_that_holds_a_file_says_which_one_to_name(content, tmp_path):
+    (tmp_path / "models").mkdir()
+    content.write(tmp_path / "models" / "tiny.gguf")
+
+    check_refused(tmp_path / "models", ConfigError, r"it holds tiny\.gguf\. Name that file")
+
+
 def test_the_command_says_what_is_wrong_and_fails(content, tmp_path):
     content.metadata["general.architecture"] = "gemma3"
     path = content.write(tmp_path / "tiny.gguf")

@@ -6,6 +6,7 @@ from coder_lsp.errors import ModelFolderError
 from coder_lsp.models.installed_models import embedded_model_path
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
+from testing.tiny_checkpoint import tiny_tokenizer
 from tests.support.tokens import text_of
 
 FIM_NAMES = ("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>", "<｜begin▁of▁sentence｜>")
@@ -108,3 +109,11 @@ def test_letters_among_the_added_tokens_stay_letters(tokenizer, tmp_path):
 
     assert Tokenizer(path).encode("für") == tokenizer.encode("für")
     assert Tokenizer(path).token_id("ü") == 8192
+
+
+def test_tokens_spell_the_text_also_where_a_tokenizer_would_compose_accents(tmp_path):
+    document = tiny_tokenizer() | {"normalizer": {"type": "NFC"}}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(document), encoding="utf-8")
+    tokenizer, text = Tokenizer(tmp_path / "tokenizer.json"), "cafe\u0301 \u212b"
+
+    assert text_of(tokenizer, tokenizer.encode(text)) == text
