@@ -22,6 +22,9 @@ HOST = "127.0.0.1"
 _START_SECONDS = 120.0
 _ANSWER_SECONDS = 300.0
 _END_SECONDS = 5.0
+_NUM_LOG_LINES = 15
+_DEBUGGER = re.compile(r"#\d+ |\[New LWP|\[Inferior|warning: |0x[0-9a-f]+ in ")
+"""Lines of gdb, which llama-server starts when it aborts: its frames and its notices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,11 @@ def llama_server_version(program: Path) -> str:
     return match[1]
 
 
+def llama_server_environment() -> dict[str, str]:
+    """Return the variables that set llama-server's options, which a report has to name."""
+    return {n: v for n, v in sorted(os.environ.items()) if n.startswith("LLAMA_ARG_")}
+
+
 @contextmanager
 def running_llama_server(
     program: Path, model: Path, num_threads: int, flags: Sequence[str]
@@ -153,8 +161,16 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Any) -> 
             return
         time.sleep(0.05)
     log.seek(0)
-    tail = "".join(log.readlines()[-15:])
-    raise PeerError(f"llama-server did not come up. Its log ends with:\n{tail}")
+    raise PeerError(
+        f"llama-server did not come up. Its log ends with:\n{end_of_log(log.readlines())}\n"
+        "If it aborted on a processor with AMX, set LLAMA_ARG_REPACK=0 and try again."
+    )
+
+
+def end_of_log(lines: Sequence[str]) -> str:
+    """Return the last lines of llama-server's own log, without those that its debugger added."""
+    own = [line for line in lines if not _DEBUGGER.match(line)]
+    return "".join(own[-_NUM_LOG_LINES:]).rstrip()
 
 
 def _is_healthy(port: int) -> bool:

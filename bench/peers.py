@@ -10,6 +10,7 @@ from typing import Any
 from bench.llama_server import (
     LlamaServer,
     find_llama_server,
+    llama_server_environment,
     llama_server_version,
     running_llama_server,
 )
@@ -90,10 +91,12 @@ def run_peer(
                 server, setting.lines, trace, max_new_tokens, pacing, most_keystrokes
             )
     lines = f"n_prefix {setting.lines.num_before}, n_suffix {setting.lines.num_after}"
+    variables = [f"{name}={value}" for name, value in llama_server_environment().items()]
     entry = {
         "name": setting.name,
         "version": llama_server_version(program),
-        "flags": f"{' '.join(setting.flags)} (llama.vim: {lines})",
+        "flags": f"{' '.join((*variables, *setting.flags))} (llama.vim: {lines})",
+        "model": model.path.name,
         "precision": model.precision,
         "window": window_tokens,
         **common_figures(records),

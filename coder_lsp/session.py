@@ -112,7 +112,8 @@ class Session:
         if document is None:
             raise DocumentError("A document was changed that is not open; open it first.")
         edit(document)
-        document.version = version
+        # A client may send no version, or the same one twice; each text needs its own.
+        document.version = max(version, document.version + 1)
         self._scheduler.document_changed(document)
         self._shown.edit(uri, document.take_edits())
         self.recorder.note()

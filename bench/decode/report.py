@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.decode.ours import OurModel
 from bench.decode.rounds import DECODING, Plan, Readings
+from bench.llama_server import llama_server_environment
 from bench.process_memory import peak_rss_bytes
 
 SIDE, SMALL, PEER, PEER_SMALL = "ours", "ours, small cut", "peer", "peer, small cut"
@@ -54,6 +55,7 @@ def _peer(measured: Measurement) -> dict[str, Any]:
     return {
         "name": "llama-server",
         "version": measured.peer_version,
+        "environment": llama_server_environment(),
         "model": measured.peers[0].name,
         **_readings(measured, PEER),
         **_layer_cost(measured, PEER, PEER_SMALL),

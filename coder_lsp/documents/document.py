@@ -11,7 +11,8 @@ from dataclasses import dataclass
 _CLOSER = r"""[\s)\]}>"'`;,:]"""
 _CLOSING_TAIL = re.compile(f"{_CLOSER}*")
 _SHORT_CLOSING_TAIL = re.compile(f"{_CLOSER}{{0,64}}")
-_CLOSERS_AT_END = re.compile(f"{_CLOSER}{{0,16}}\\Z")
+_MAX_CLOSERS = 16
+_CLOSERS_AT_END = re.compile(f"{_CLOSER}{{0,{_MAX_CLOSERS}}}\\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +81,6 @@ def after_closing_tail(text: str, offset: int) -> int:
 
 def before_closers(text: str, end: int) -> int:
     """Return where the closers that ``text[:end]`` ends with begin, looking a little back."""
-    closers = _CLOSERS_AT_END.search(text, 0, end)
+    # Not from the start of the text, which may have megabytes.
+    closers = _CLOSERS_AT_END.search(text, max(0, end - _MAX_CLOSERS), end)
     return end if closers is None else closers.start()

@@ -10,6 +10,11 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LINE_END_CHARACTERS = "\r\n"
 
 
+def without_surrogates(text: str) -> str:
+    """Return a text in which halves of surrogate pairs are U+FFFD, one code point each."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
 class OpenDocument:
     """A text at a version, addressed by lines and by code points.
 
@@ -21,7 +26,7 @@ class OpenDocument:
         self.uri = uri
         self.version = version
         self.language_id = language_id
-        self._text = _SURROGATE.sub("\ufffd", text)
+        self._text = without_surrogates(text)
         self._lines = LineIndex(self._text)
         self._edit_end = 0
         self._edits: list[Edit] = []
@@ -59,7 +64,7 @@ class OpenDocument:
 
     def replace(self, start: int, end: int, text: str) -> None:
         """Replace ``start:end`` by ``text`` (0 ≤ start ≤ end ≤ len(self.text))."""
-        text = _SURROGATE.sub("\ufffd", text)
+        text = without_surrogates(text)
         self._edits.append(Edit(start, self._text[start:end], text))
         self._text = "".join((self._text[:start], text, self._text[end:]))
         self._edit_end = start + len(text)
@@ -67,7 +72,7 @@ class OpenDocument:
 
     def replace_all(self, text: str) -> None:
         """Replace the whole text."""
-        before, self._text = self._text, _SURROGATE.sub("\ufffd", text)
+        before, self._text = self._text, without_surrogates(text)
         self._edits.append(Edit(0, before, self._text))
         self._lines = LineIndex(self._text)
         self._edit_end = len(self._text)

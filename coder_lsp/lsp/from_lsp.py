@@ -1,8 +1,8 @@
 """Their types to ours; with ``to_lsp`` the only place that knows how LSP counts columns.
 
-Nothing a client sends as a position is an error: a column past the end of its line means the end of
-the line, a line past the end means the end of the document, and a column inside a character means
-its start. LSP asks for the first; editors that race with their own edits send the others.
+No position is an error: a column past the end of its line means the end of the line, a line past
+the end means the end of the document, and a column inside a character means its start. LSP asks for
+the first; editors send the others while they are still applying an edit of their own.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from lsprotocol import types
 
 from coder_lsp.documents.document import DocumentSnapshot
 from coder_lsp.documents.edit import num_common
-from coder_lsp.documents.open_document import OpenDocument
+from coder_lsp.documents.open_document import OpenDocument, without_surrogates
 
 
 def offset(document: OpenDocument, position: types.Position, encoding: str) -> int:
@@ -28,15 +28,16 @@ def with_selected(
 ) -> tuple[DocumentSnapshot, str]:
     """Return the document as if what is selected in a popup were typed, the cursor behind it.
 
-    With it comes that part of the selected text which is not in the document yet.
+    Also returns the part of the selected text that is not in the document yet.
     """
+    text = without_surrogates(selected.text)
     start = offset(document, selected.range.start, encoding)
     end = max(start, offset(document, selected.range.end, encoding))
     before = document.snapshot(start)
-    text = f"{before.prefix}{selected.text}{document.text[end:]}"
-    typed = num_common(document.text[start:end], selected.text)
-    cursor = start + len(selected.text)
-    return dataclasses.replace(before, text=text, offset=cursor), selected.text[typed:]
+    num_typed = num_common(document.text[start:end], text)
+    selected_text = f"{before.prefix}{text}{document.text[end:]}"
+    cursor = start + len(text)
+    return dataclasses.replace(before, text=selected_text, offset=cursor), text[num_typed:]
 
 
 def column(line: str, character: int, encoding: str) -> int:

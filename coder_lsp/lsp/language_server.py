@@ -55,6 +55,11 @@ class CoderServer(LanguageServer):
         self._tasks.add(task)  # the event loop itself keeps no task alive
         task.add_done_callback(self._end_task)
 
+    def lose_document(self, uri: str) -> None:
+        """Let go of a document whose text is no longer known, until the client opens it again."""
+        _log.warning("A change could not be read, so its document gets no more completions")
+        self.session.close_document(uri)
+
     def tell(self, kind: types.MessageType, message: str) -> None:
         """Show the user a message."""
         self.window_show_message(types.ShowMessageParams(kind, message))

@@ -13,6 +13,7 @@ INTERNAL_ERROR = (
     "coder-lsp met an error of its own. Its log says where; please report it with that part."
 )
 INVALID_PARAMS = "The parameters are not what the Language Server Protocol says."
+ID_IN_USE = "The id belongs to a request that has not been answered yet; use another one."
 INVALID_REQUEST = "Expected one JSON-RPC 2.0 message."
 NOT_JSON = "Expected JSON in UTF-8."
 NOT_INITIALIZED = "The first request should be initialize."
@@ -50,6 +51,14 @@ def warming_up(percent: int) -> str:
 def snoozed(until: str) -> str:
     """Say until when completions are snoozed."""
     return f"Completions are snoozed until {until}"
+
+
+def not_loopback(host: str) -> str:
+    """Say that only this machine may connect."""
+    return (
+        f"{host} can be reached from other machines, and whoever connects can read your files' "
+        "text. Choose 127.0.0.1 or localhost, and a tunnel such as ssh for another machine."
+    )
 
 
 def cannot_listen(host: str, port: int, reason: str) -> str:

@@ -1,12 +1,30 @@
 """Where llama-server is looked for, and what is told when it is nowhere."""
 
+import os
+
 import pytest
 
 from bench import llama_server
 from bench.errors import PeerError
-from bench.llama_server import find_llama_server
+from bench.llama_server import end_of_log, find_llama_server, llama_server_environment
 from testing import debian_packages as debian
 from testing.errors import InstallationError
+
+
+def test_the_end_of_a_log_has_no_frames_of_the_debugger():
+    own = ["loading model\n", "ggml-backend.cpp:1442: GGML_ASSERT failed\n"]
+    frames = ["[New LWP 7]\n", "warning: no thread database\n", "0x00007fceeeaa6efe in ?? ()\n"]
+    frames += [f"#{i}  0x00007ffec07779f9 in ?? ()\n" for i in range(46)]
+
+    assert end_of_log([*own, *frames, "[Inferior 1 detached]\n"]) == "".join(own).rstrip()
+
+
+def test_variables_that_set_the_peer_s_options_are_reported(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("LLAMA_ARG_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("LLAMA_ARG_REPACK", "0")
+
+    assert llama_server_environment() == {"LLAMA_ARG_REPACK": "0"}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from lsprotocol import types
+from pygls.exceptions import JsonRpcRequestCancelled
 
 from tests.support.editor import Editor, asyncio_future, connect, write_script
 
@@ -91,21 +92,56 @@ async def test_the_embedded_model_answers_cancels_and_forgets() -> None:
         (again,) = await editor.inline(position)
         assert first.insert_text == again.insert_text != ""
 
-        uri = "file:///w/long.py"
-        far = editor.open(filler + source, uri=uri)
-        for i in range(3):  # somewhere in prefill, most likely
+        uris = [f"file:///w/long_{i}.py" for i in range(3)]
+        for i, uri in enumerate(uris):  # a new prompt each time, of a second or so
+            far = editor.open(f"first = {i}\n{filler}{source}", uri=uri)
             pending = asyncio_future(editor.ask_inline(far, uri=uri, msg_id=f"cancelled {i}"))
-            await editor.execute("coder-lsp.accept", "no offer")
-            await asyncio.sleep(0.03)
+            await editor.execute("coder-lsp.accept", "no offer")  # the server has the request now
+            await asyncio.sleep(0.03 * i)
             editor.client.cancel_request(types.CancelParams(f"cancelled {i}"))
-            (answer,) = await asyncio.gather(pending, return_exceptions=True)
-            assert editor.num_answers[f"cancelled {i}"] == 1, answer
+            with pytest.raises(JsonRpcRequestCancelled):
+                await pending
         assert await editor.inline(position)
+        assert [editor.num_answers[f"cancelled {i}"] for i in range(3)] == [1, 1, 1]
 
         before = await editor.stats()
         editor.close()
-        editor.close(uri)
+        for uri in uris:
+            editor.close(uri)
         after = await editor.stats()
         assert after["session"]["documents"] == 0
         assert before["backend"]["num_tokens"] > 0
         assert (after["backend"]["num_tokens"], after["backend"]["num_sequences"]) == (0, 0)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "file:///w/a%3Ab.py",
+        "file:///c%3A/Users/x/a.py",
+        "file:///w/with blank.py",
+        "file:///w/with%20blank.py",
+        "file:///w/größe ü 文.py",
+        "file:///w/gr%C3%B6%C3%9Fe.py",
+        "untitled:Untitled-1",
+        "vscode-notebook-cell:/w/a.ipynb#W0sZmlsZQ%3D%3D",
+    ],
+)
+async def test_a_document_is_known_by_its_uri_as_the_client_writes_it(
+    tmp_path: Path, uri: str
+) -> None:
+    async with connect(*write_script(tmp_path, ANSWER)) as editor:
+        position = editor.open("value‸", uri=uri)
+
+        assert [item.insert_text for item in await editor.inline(position, uri=uri)] == ["value_of"]
+
+
+@pytest.mark.asyncio
+async def test_no_blanks_are_added_to_the_first_line(tmp_path: Path) -> None:
+    answer = {"prefix_ends_with": "    ", "completion": "return 1\n    # end"}
+    async with connect(*write_script(tmp_path, answer)) as editor:
+        (item,) = await editor.inline(editor.open("def f():\n    ‸\n"))
+
+        assert item.insert_text == "return 1\n    # end"
+        assert item.range.start == item.range.end == types.Position(1, 4)
