@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.tables.exactness import exactness_table
 from bench.tables.markdown import Table
 
 ROOT = Path(__file__).parent.parent.parent
@@ -41,7 +42,11 @@ class PublishedTable:
             ) from exc
 
 
-PUBLISHED: Mapping[str, PublishedTable] = types.MappingProxyType({})
+PUBLISHED: Mapping[str, PublishedTable] = types.MappingProxyType(
+    {
+        "exactness": PublishedTable(("exactness.json",), exactness_table),
+    }
+)
 
 
 def read_result(path: Path) -> dict[str, Any]:
