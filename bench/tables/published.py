@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.tables.exactness import exactness_table
 from bench.tables.markdown import Table
 from bench.tables.rounding import rounding_table
 
@@ -46,6 +47,7 @@ PUBLISHED: Mapping[str, PublishedTable] = types.MappingProxyType(
     {
         "rounding": PublishedTable(("rounding-0.5b-noisy.json",), rounding_table),
         "rounding-mini": PublishedTable(("rounding-mini.json",), rounding_table),
+        "exactness": PublishedTable(("exactness.json",), exactness_table),
     }
 )
 

@@ -9,9 +9,7 @@ ACCEPTED = "Completion accepted"
 STARTING = "Starting"
 THINKING = "Thinking"
 OFF = "Completions are off"
-INTERNAL_ERROR = (
-    "coder-lsp met an error of its own. Its log says where; please report it with that part."
-)
+INTERNAL_ERROR = "Internal error in coder-lsp. Please report it with the traceback from the log."
 INVALID_PARAMS = "The parameters are not what the Language Server Protocol says."
 ID_IN_USE = "The id belongs to a request that has not been answered yet; use another one."
 INVALID_REQUEST = "Expected one JSON-RPC 2.0 message."
