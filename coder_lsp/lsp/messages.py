@@ -16,6 +16,8 @@ Json = Any
 
 _FREE_FIELDS = frozenset(("settings", "initializationOptions", "arguments", "experimental"))
 """Fields whose content is not LSP's: a null in them may mean something."""
+_UNKNOWN_KIND = -1
+"""Taken for automatic, whichever way the client counts the kinds."""
 _LANGUAGE_ID_OF_NO_LANGUAGE = "plaintext"
 
 
@@ -49,6 +51,8 @@ def _with_defaults(method: Json, params: dict[str, Json]) -> dict[str, Json]:
     if method == types.TEXT_DOCUMENT_COMPLETION:
         # How the popup came up does not matter, so an unknown way must not stop it.
         return {name: value for name, value in params.items() if name != "context"}
+    if method == types.TEXT_DOCUMENT_INLINE_COMPLETION:
+        return {**params, "context": {"triggerKind": _UNKNOWN_KIND, **_object(params, "context")}}
     if not isinstance(document, dict):
         return params
     if method == types.TEXT_DOCUMENT_DID_OPEN:

@@ -162,6 +162,15 @@ def test_each_text_has_a_version_of_its_own(server):
     assert server.session.document(URI).version > first > 1
 
 
+@pytest.mark.parametrize("context", [None, {}, {"triggerKind": None}, {"triggerKind": 9}, 5])
+def test_how_an_inline_completion_came_up_may_be_unknown(server, context):
+    position, document = {"line": 0, "character": 5}, {"uri": URI}
+    params = {"textDocument": document, "position": position, "context": context}
+    ask = {"id": 1, "method": "textDocument/inlineCompletion", "params": params}
+
+    assert "result" in handle(server, initialize(), opened(), ask).answers(1)[0]
+
+
 def test_null_in_a_request_is_as_good_as_a_field_left_out(server):
     position = {"line": 0, "character": 5}
     document = {"uri": URI, "version": None}
