@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import BenchError
+from bench.tables.infilling import infilling_table
 from bench.tables.markdown import Table
 from bench.tables.rounding import rounding_table
 
@@ -43,7 +44,18 @@ class PublishedTable:
 
 
 PUBLISHED: Mapping[str, PublishedTable] = types.MappingProxyType(
-    {"rounding": PublishedTable(("rounding-0.5b-noisy.json",), rounding_table)}
+    {
+        "infilling-real": PublishedTable(
+            (
+                "infilling-single-line-0.5b-int8.json",
+                "infilling-single-line-0.5b-int8-raw.json",
+                "infilling-single-line-0.5b-int8-100.json",
+                "infilling-single-line-0.5b-int4-100.json",
+            ),
+            infilling_table,
+        ),
+        "rounding": PublishedTable(("rounding-0.5b-noisy.json",), rounding_table),
+    }
 )
 
 
