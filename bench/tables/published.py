@@ -14,6 +14,7 @@ from typing import Any
 
 from bench.errors import BenchError
 from bench.tables.exactness import exactness_table
+from bench.tables.infilling import infilling_table
 from bench.tables.markdown import Table
 from bench.tables.rounding import rounding_table
 
@@ -48,6 +49,16 @@ PUBLISHED: Mapping[str, PublishedTable] = types.MappingProxyType(
         "rounding": PublishedTable(("rounding-0.5b-noisy.json",), rounding_table),
         "rounding-mini": PublishedTable(("rounding-mini.json",), rounding_table),
         "exactness": PublishedTable(("exactness.json",), exactness_table),
+        "infilling-real": PublishedTable(
+            (
+                "infilling-single-line-0.5b-int8.json",
+                "infilling-single-line-0.5b-int8-raw.json",
+                "infilling-single-line-0.5b-int8-100.json",
+                "infilling-single-line-0.5b-int4-100.json",
+            ),
+            infilling_table,
+        ),
+        "rounding": PublishedTable(("rounding-0.5b-noisy.json",), rounding_table),
     }
 )
 
