@@ -58,7 +58,6 @@ PUBLISHED: Mapping[str, PublishedTable] = types.MappingProxyType(
             ),
             infilling_table,
         ),
-        "rounding": PublishedTable(("rounding-0.5b-noisy.json",), rounding_table),
     }
 )
 
