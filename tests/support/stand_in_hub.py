@@ -187,7 +187,7 @@ class _HubAnswers(_Answers):
         siblings = [
             {
                 "rfilename": name,
-                "size": len(content),
+                **({} if name in self.hub.faults.unsized else {"size": len(content)}),
                 "blobId": git_oid(content),
                 **({"lfs": lfs_pointer(content, "sha256")} if is_large(name) else {}),
             }
