@@ -41,7 +41,7 @@ def _clean(value: Json) -> Json:
         return {
             name: item if name in _FREE_FIELDS else _clean(item)
             for name, item in value.items()
-            if item is not None
+            if item is not None or name in _FREE_FIELDS
         }
     return value
 
@@ -53,6 +53,8 @@ def _with_defaults(method: Json, params: dict[str, Json]) -> dict[str, Json]:
         return {name: value for name, value in params.items() if name != "context"}
     if method == types.TEXT_DOCUMENT_INLINE_COMPLETION:
         return {**params, "context": {"triggerKind": _UNKNOWN_KIND, **_object(params, "context")}}
+    if method == types.WORKSPACE_DID_CHANGE_CONFIGURATION:
+        return {"settings": None, **params}  # null means that the client wants to be asked
     if not isinstance(document, dict):
         return params
     if method == types.TEXT_DOCUMENT_DID_OPEN:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
+_SECONDS_BEFORE_LOADED = 0.6
+"""Less than the 0.75 s after which VS Code drops ghost text."""
+
+
 class Dispatcher:
     """Owns the engine thread and the table of work; used from the event loop only."""
 
@@ -47,10 +51,10 @@ class Dispatcher:
 
     @property
     def time_budget_seconds(self) -> float:
-        """How long a request may take; 0 while no backend is loaded."""
+        """How long a request may take, as the backend chose it once it is loaded."""
         loading = self._loading
         if loading is None or not loading.done() or loading.cancelled() or loading.exception():
-            return 0.0
+            return _SECONDS_BEFORE_LOADED
         return loading.result().time_budget_ms / 1000
 
     def load(self, settings: Settings) -> asyncio.Future[Loaded]:

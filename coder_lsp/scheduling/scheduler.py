@@ -179,7 +179,7 @@ class Scheduler:
             completion = await self._generated(asked, is_repeated=is_repeated)
         if not completion.text or request.options.num_branches == 0:
             return completion
-        deadline = started + self._dispatcher.time_budget_seconds - _MARGIN_SECONDS
+        deadline = started + self._time_budget_seconds - _MARGIN_SECONDS
         texts = await self._find_alternatives(asked, completion, deadline)
         if self._settings.completion_cache and texts and not asked.cancellation.is_cancelled:
             # The user may type through any of them; the first stays the first answer.
@@ -222,9 +222,13 @@ class Scheduler:
             self._debounce.record_latency(completion.time_to_first_token_ms / 1000)
         return completion
 
+    @property
+    def _time_budget_seconds(self) -> float:
+        return self._settings.time_budget_ms / 1000 or self._dispatcher.time_budget_seconds
+
     def _deadline(self, request: Request) -> float:
         """Return until when a request that is made now may wait."""
-        budget = self._dispatcher.time_budget_seconds * (_PATIENCE if request.is_explicit else 1)
+        budget = self._time_budget_seconds * (_PATIENCE if request.is_explicit else 1)
         return now() + max(budget - _MARGIN_SECONDS, 0.0)
 
     def _is_repeated(self, request: Request) -> bool:

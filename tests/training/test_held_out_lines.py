@@ -15,6 +15,7 @@ class Writer:
     """Writes what it was told: this is about what counts as exact."""
 
     model = "writer"
+    is_instruct = False
 
     def __init__(self, text):
         self.text = text
