@@ -5,6 +5,8 @@ leaves the server with another text than the editor has. So what the server does
 out before a message is read, and what may be left out may also be null.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from lsprotocol import types
@@ -19,6 +21,13 @@ _FREE_FIELDS = frozenset(("settings", "initializationOptions", "arguments", "exp
 _UNKNOWN_KIND = -1
 """Taken for automatic, whichever way the client counts the kinds."""
 _LANGUAGE_ID_OF_NO_LANGUAGE = "plaintext"
+
+_DOCUMENT_DEFAULTS: Mapping[Json, Mapping[str, Json]] = MappingProxyType(
+    {
+        types.TEXT_DOCUMENT_DID_OPEN: {"version": 0, "languageId": _LANGUAGE_ID_OF_NO_LANGUAGE},
+        types.TEXT_DOCUMENT_DID_CHANGE: {"version": 0},
+    }
+)
 
 
 def tolerant(message: dict[str, Json]) -> dict[str, Json]:
@@ -47,7 +56,6 @@ def _clean(value: Json) -> Json:
 
 
 def _with_defaults(method: Json, params: dict[str, Json]) -> dict[str, Json]:
-    document = params.get("textDocument")
     if method == types.TEXT_DOCUMENT_COMPLETION:
         # How the popup came up does not matter, so an unknown way must not stop it.
         return {name: value for name, value in params.items() if name != "context"}
@@ -55,14 +63,10 @@ def _with_defaults(method: Json, params: dict[str, Json]) -> dict[str, Json]:
         return {**params, "context": {"triggerKind": _UNKNOWN_KIND, **_object(params, "context")}}
     if method == types.WORKSPACE_DID_CHANGE_CONFIGURATION:
         return {"settings": None, **params}  # null means that the client wants to be asked
-    if not isinstance(document, dict):
+    document, defaults = params.get("textDocument"), _DOCUMENT_DEFAULTS.get(method)
+    if defaults is None or not isinstance(document, dict):
         return params
-    if method == types.TEXT_DOCUMENT_DID_OPEN:
-        defaults = {"version": 0, "languageId": _LANGUAGE_ID_OF_NO_LANGUAGE}
-        return {**params, "textDocument": {**defaults, **document}}
-    if method == types.TEXT_DOCUMENT_DID_CHANGE:
-        return {**params, "textDocument": {"version": 0, **document}}
-    return params
+    return {**params, "textDocument": {**defaults, **document}}
 
 
 def _initialize_params(params: dict[str, Json]) -> dict[str, Json]:
