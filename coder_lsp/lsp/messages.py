@@ -63,7 +63,8 @@ def _with_defaults(method: Json, params: dict[str, Json]) -> dict[str, Json]:
         return {**params, "context": {"triggerKind": _UNKNOWN_KIND, **_object(params, "context")}}
     if method == types.WORKSPACE_DID_CHANGE_CONFIGURATION:
         return {"settings": None, **params}  # null means that the client wants to be asked
-    document, defaults = params.get("textDocument"), _DOCUMENT_DEFAULTS.get(method)
+    document = params.get("textDocument")
+    defaults = _DOCUMENT_DEFAULTS.get(method) if isinstance(method, str) else None
     if defaults is None or not isinstance(document, dict):
         return params
     return {**params, "textDocument": {**defaults, **document}}
