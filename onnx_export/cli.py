@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from onnx_export.config import RECOMMENDED, ExportConfig, Precision, Target
+from onnx_export.config import ExportConfig, Precision, Target
 from onnx_export.errors import ExportError
 from onnx_export.export import Labels, check, export
 from onnx_export.graph_run import require_runtime
@@ -32,7 +32,7 @@ _INTERRUPTED = 130
     "--precision",
     type=click.Choice(["fp32", "fp16", "int8", "int4", "keep"]),
     help="keep: Q4_0 and Q8_0 of a GGUF file as they are, the rest in int8. Default: keep for a "
-    f"GGUF file that is mostly Q4_0 or Q8_0, else {RECOMMENDED}.",
+    "GGUF file that is mostly Q4_0 or Q8_0, else int8 below a billion parameters, else int4.",
 )
 @click.option("--target", default="cpu", show_default=True, type=click.Choice(["cpu", "cuda"]))
 @click.option("--block-size", default=32, show_default=True, help="Weights that share a scale.")

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Protocol
 
 from onnx_export.checkpoint import Checkpoint, weight_files
-from onnx_export.config import CONFIG_NAME, RECOMMENDED, Precision
+from onnx_export.config import CONFIG_NAME, Precision, recommended_precision
 from onnx_export.errors import CheckpointError, ConfigError
 from onnx_export.model_card import license_of
 from onnx_export.model_types import KnownConfig, read_model_config
 from onnx_export.origin import Origin, has_chat_template, says_instruct
+from onnx_export.parameter_count import num_parameters
 from onnx_export.quantized_elsewhere import require_original_folder
 from onnx_export.random_weights import RandomWeights
 from onnx_export.tokenizer_file import TOKENIZER_NAME, TokenizerFile
@@ -94,8 +95,8 @@ class HuggingFaceFolder:
 
     @property
     def default_precision(self) -> Precision:
-        """The precision that is best for most models."""
-        return RECOMMENDED
+        """The precision that is best for a model of this size. Raises ``ConfigError``."""
+        return recommended_precision(num_parameters(self.read_config()))
 
     @property
     def format(self) -> str:
@@ -150,8 +151,8 @@ class MadeUp:
 
     @property
     def default_precision(self) -> Precision:
-        """The precision that is best for most models."""
-        return RECOMMENDED
+        """The precision that is best for a model of this size. Raises ``ConfigError``."""
+        return recommended_precision(num_parameters(self.read_config()))
 
     @property
     def format(self) -> str:

@@ -101,10 +101,10 @@ def _row(number: int, offer: Offer) -> tuple[str, ...]:
 def _notes() -> str:
     related = "".join(f"\n  {related.text}" for related in read_catalogue().related)
     return (
-        "Disk and memory: in int4, with a context of 2,048 tokens. Prompt and writes: tokens per "
-        "second, predicted from two\nseconds of measuring this machine. HumanEval: lines filled in "
-        "correctly, measured by us on the model itself; it may have\nbeen in the training data. "
-        f"Of relatives of these models we measured:{related}\n"
+        "Disk and memory: in int8 below a billion parameters, in int4 above, with a context of "
+        "2,048 tokens. Prompt and writes:\ntokens per second, predicted from two seconds of "
+        "measuring this machine. HumanEval: lines filled in correctly, measured by\nus on the "
+        f"model itself; it may have been in the training data. Of relatives of these models we measured:{related}\n"
     )
 
 

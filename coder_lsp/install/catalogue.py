@@ -12,10 +12,8 @@ from coder_lsp.install.sizes import installed_bytes, memory_bytes
 from coder_lsp.json_input import structure
 from coder_lsp.models.installed_models import model_names
 
-PRECISION: Precision = "int4"
-"""What the exporter recommends, and hence what every size here is about."""
-
 CONTEXT_TOKENS = 2048
+_SMALL_MODEL_PARAMETERS = 1_000_000_000  # a test holds it to the exporter's
 _STORED_BYTES_PER_WEIGHT = 2  # all of them were published in bf16
 _CACHE_BYTES_PER_VALUE = 4
 _MIN_DECODE_TOKENS_PER_SECOND = 10.0
@@ -133,6 +131,11 @@ class KnownModel:
     other_names: tuple[str, ...] = ()
 
     @property
+    def precision(self) -> Precision:
+        """What the exporter chooses for a model of this size (``onnx_export/config.py``)."""
+        return "int8" if self.config.num_parameters < _SMALL_MODEL_PARAMETERS else "int4"
+
+    @property
     def download_bytes(self) -> int:
         """Bytes of the original checkpoint."""
         return self.config.num_parameters * _STORED_BYTES_PER_WEIGHT
@@ -144,7 +147,7 @@ class KnownModel:
         # An output layer of its own is written for a tied one too.
         tables = 2 * config.vocab_size * config.hidden_size
         total = tables + config.layer_parameters(config.n_routed_experts)
-        return installed_bytes(total, tables, PRECISION)
+        return installed_bytes(total, tables, self.precision)
 
     @property
     def memory_bytes(self) -> int:
@@ -202,7 +205,7 @@ def predict(model: KnownModel, pace: MachinePace) -> PredictedPace:
     config = model.config
     head = config.vocab_size * config.hidden_size
     active = config.active_layer_parameters
-    read = installed_bytes(active + head, head, PRECISION)
+    read = installed_bytes(active + head, head, model.precision)
     return PredictedPace(
         pace.prefill_weights_per_second / active, pace.decode_bytes_per_second / read
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gguf import GGMLQuantizationType
 
-from onnx_export.config import RECOMMENDED, Precision
+from onnx_export.config import Precision, recommended_precision
 from onnx_export.errors import CheckpointError
 from onnx_export.gguf_file.blocks import BITS
 from onnx_export.gguf_file.config import ARCHITECTURE, config_document
@@ -77,7 +77,7 @@ class GgufSource:
         """``keep`` if most weights are in blocks that can be kept, else what is recommended."""
         amounts = {kind: self.files.num_weights_of(kind) for kind in GGMLQuantizationType}
         most = max(amounts, key=amounts.__getitem__)
-        return "keep" if most in BITS else RECOMMENDED
+        return "keep" if most in BITS else recommended_precision(sum(amounts.values()))
 
     @property
     def format(self) -> str:

@@ -12,6 +12,7 @@ from coder_lsp.install.catalogue import (
     read_catalogue,
     recommend,
 )
+from onnx_export.config import recommended_precision
 from onnx_export.model_types import read_model_config
 from onnx_export.parameter_count import num_active_parameters, num_parameters
 
@@ -36,6 +37,7 @@ def test_parameters_are_counted_as_the_exporter_counts_them(model, tmp_path):
     exact = read_model_config(tmp_path / "config.json")
 
     assert model.config.num_parameters == num_parameters(exact)
+    assert model.precision == recommended_precision(num_parameters(exact))
     tables = model.config.table_parameters
     assert model.config.active_layer_parameters + tables == num_active_parameters(exact)
     assert model.config.cache_bytes_per_token == exact.cache_values_per_token * 4

@@ -12,7 +12,7 @@ from gguf import GGMLQuantizationType as Kind
 from coder_lsp.models.model_folder import ModelFolder
 from coder_lsp.tokenizer import Tokenizer
 from onnx_export.cli import command
-from onnx_export.config import RECOMMENDED, ExportConfig
+from onnx_export.config import ExportConfig
 from onnx_export.export import Labels, export
 from onnx_export.source import open_source
 from testing.parity import Sequence, load_runner
@@ -208,7 +208,7 @@ def test_the_tokenizer_is_that_of_the_checkpoint(hf_dir, tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "recipe"),
-    [(Kind.Q4_0, "keep"), (Kind.Q8_0, "keep"), (Kind.Q5_0, RECOMMENDED), (Kind.F16, RECOMMENDED)],
+    [(Kind.Q4_0, "keep"), (Kind.Q8_0, "keep"), (Kind.Q5_0, "int8"), (Kind.F16, "int8")],
     ids=lambda value: getattr(value, "name", value),
 )
 def test_without_a_precision_blocks_are_kept_and_the_rest_gets_what_is_recommended(
