@@ -104,7 +104,8 @@ def _notes() -> str:
         "Disk and memory: in int8 below a billion parameters, in int4 above, with a context of "
         "2,048 tokens. Prompt and writes:\ntokens per second, predicted from two seconds of "
         "measuring this machine. HumanEval: lines filled in correctly, measured by\nus on the "
-        f"model itself; it may have been in the training data. Of relatives of these models we measured:{related}\n"
+        "model itself; it may have been in the "
+        f"training data. Of relatives of these models we measured:{related}\n"
     )
 
 
