@@ -321,9 +321,8 @@ MODEL is an object of `coder-lsp models --json'."
     (coder-lsp--take-status server kind message progress suggestion))
   (cl-defmethod eglot-client-capabilities :around (_server)
     "Say that the status is shown; servers that know nothing of it ignore this."
-    (let ((capabilities (copy-sequence (cl-call-next-method))))
-      (plist-put capabilities :experimental
-                 (append '(:coderLspStatus t) (plist-get capabilities :experimental)))))
+    ;; eglot itself announces nothing experimental.
+    (plist-put (copy-sequence (cl-call-next-method)) :experimental '(:coderLspStatus t)))
   (add-hook 'eglot-managed-mode-hook #'coder-lsp--maybe-turn-on))
 
 (add-hook 'coder-lsp-settings-changed-hook #'coder-lsp--send-settings)
