@@ -18,7 +18,7 @@ _OPENED = "coder-lsp -> .*textDocument/didOpen"
 _ASKED = "coder-lsp -> .*textDocument/completion"
 ANSWERED = r'coder-lsp <- .*"result": (\[|\{"isIncomplete")'
 _PAUSE_SECONDS = 0.2
-_READY = 'coder-lsp <- .*The completion model is loaded'
+_READY = "coder-lsp <- .*The completion model is loaded"
 # How Helix shows the kind of our entries, at the right of the popup.
 _KIND = re.compile(r".* text[^\w\n]*$", re.MULTILINE)
 _NO_GHOST_TEXT = "Helix 25.07 has no inline completion, and takes an entry of the popup as a whole"
