@@ -10,6 +10,7 @@ all rules judge what is left, in order, until none of them shortens it.
 
 from dataclasses import dataclass
 
+from coder_lsp.documents.typed_text import with_newlines
 from coder_lsp.postprocess.block import judge_block_end
 from coder_lsp.postprocess.brackets import judge_closed_bracket, judge_closing_tail
 from coder_lsp.postprocess.chat import judge_chat_answer, judge_control_token, judge_explanation
@@ -56,7 +57,7 @@ class Outcome:
 
 def apply_rules(raw: str, place: Place) -> Outcome:
     """Make of the model's text what is worth showing at a place, or refuse it."""
-    text = _unify_line_ends(raw)
+    text = with_newlines(raw)
     ruling = _earliest_final_ruling(text, place) or _next_ruling(text, place)
     while ruling is not None:
         text = text[: ruling.end]
@@ -68,7 +69,7 @@ def apply_rules(raw: str, place: Place) -> Outcome:
 
 def is_settled(raw: str, place: Place) -> bool:
     """Whether nothing that may follow ``raw`` changes what ``apply_rules`` makes of it."""
-    return _earliest_final_ruling(_unify_line_ends(raw), place) is not None
+    return _earliest_final_ruling(with_newlines(raw), place) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,3 @@ def _next_ruling(text: str, place: Place) -> _Ruling | None:
         if cut is not None and (cut.end < len(text) or not text):
             return _Ruling(rule.name, cut.end, cut.seen)
     return None
-
-
-def _unify_line_ends(raw: str) -> str:
-    return raw.replace("\r\n", "\n").replace("\r", "\n")
